@@ -1,0 +1,1 @@
+"""Order: what comes after what, and what a person may set."""

@@ -1,0 +1,91 @@
+"""Files appear whole or not at all: write beside, flush to disk, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.core.errors import StorageFull
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``target``; what is written there takes its place when the block ends well.
+
+    The folder of ``target`` is made if need be. When the block raises, the temporary file is removed and ``target``
+    stays as it was.
+
+    Raises:
+        StorageFull: the disk or the quota is full.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(f"no space left for {target}; free some and run again") from exc
+        raise
+    fsync_folder(target.parent)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write ``content`` to ``target``, whole or not at all.
+
+    Raises:
+        StorageFull: the disk or the quota is full.
+    """
+    with writing(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a loss of power (POSIX; elsewhere the call is not possible)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows cannot open folders; there the rename is all we can do
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def writing_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``target``; it takes its place, with all its files, when the block ends well.
+
+    Raises:
+        StorageFull: the disk or the quota is full.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
+        temporary.mkdir()
+        try:
+            yield temporary
+            for path in temporary.iterdir():
+                with path.open("rb") as written:
+                    os.fsync(written.fileno())
+            fsync_folder(temporary)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(f"no space left for {target}; free some and run again") from exc
+        raise
+    fsync_folder(target.parent)

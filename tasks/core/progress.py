@@ -1,0 +1,80 @@
+"""How far each stage is: steps report, whoever shows it to a person listens.
+
+Steps run in threads of the flow's process, so one object in the process is enough. Nobody has to listen.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """One stage at one moment."""
+
+    stage: str
+    total: int | None
+    """Items to work on; ``None`` while that is not known."""
+    done: int
+    failed: int
+    """Items of ``done`` that did not succeed."""
+    started_s: float
+    """``time.monotonic()`` when the stage began."""
+    finished: bool
+
+    def rate_hz(self, now_s: float) -> float | None:
+        """Items per second since the stage began; ``None`` before the first one."""
+        elapsed_s = now_s - self.started_s
+        return self.done / elapsed_s if self.done and elapsed_s > 0 else None
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Seconds to go at the rate so far; ``None`` where total or rate is not known."""
+        rate_hz = self.rate_hz(now_s)
+        if self.total is None or rate_hz is None:
+            return None
+        return max(0.0, (self.total - self.done) / rate_hz)
+
+
+class Progress:
+    """Counts per stage, safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stages: dict[str, StageProgress] = {}
+
+    def begin(self, stage: str, total: int | None = None) -> None:
+        """Announce a stage, or a (new) total for one that has begun."""
+        with self._lock:
+            now = self._stages.get(stage) or StageProgress(stage, total, 0, 0, time.monotonic(), False)
+            self._stages[stage] = StageProgress(stage, total, now.done, now.failed, now.started_s, False)
+
+    def advance(self, stage: str, done: int = 1, *, failed: int = 0) -> None:
+        """Add ``done`` items to a stage, ``failed`` of them without success."""
+        with self._lock:
+            now = self._stages.get(stage) or StageProgress(stage, None, 0, 0, time.monotonic(), False)
+            self._stages[stage] = StageProgress(
+                stage, now.total, now.done + done, now.failed + failed, now.started_s, now.finished
+            )
+
+    def finish(self, stage: str) -> None:
+        """Mark a stage as ended."""
+        with self._lock:
+            now = self._stages.get(stage)
+            if now is not None:
+                self._stages[stage] = StageProgress(stage, now.total, now.done, now.failed, now.started_s, True)
+
+    def snapshot(self) -> list[StageProgress]:
+        """The stages in the order in which they began."""
+        with self._lock:
+            return list(self._stages.values())
+
+    def reset(self) -> None:
+        """Forget everything: a new run begins."""
+        with self._lock:
+            self._stages.clear()
+
+
+progress = Progress()
+"""The progress of the run in this process."""

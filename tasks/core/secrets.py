@@ -1,0 +1,49 @@
+"""Secrets: read from the environment or handed over by a flow; they never become a parameter, a row or a log line.
+
+The flow may hand over what it read from a Prefect block (:func:`provide`). Nothing else below the flows reads the
+environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic import SecretStr
+
+from tasks.core.errors import SettingsRefused
+
+VARIABLES: Mapping[str, str] = MappingProxyType({"tmdb": "TMDB_TOKEN"})
+"""Provider -> name of the environment variable that holds its token."""
+
+_provided: dict[str, SecretStr] = {}
+
+
+def provide(provider: str, token: SecretStr | None) -> None:
+    """Hand over a token that was read from a Prefect block; ``None`` takes it back."""
+    if token is None:
+        _provided.pop(provider, None)
+    else:
+        _provided[provider] = token
+
+
+def token_of(provider: str) -> SecretStr | None:
+    """The token for ``provider``, or ``None`` when there is none.
+
+    Raises:
+        SettingsRefused: the value has the form of TMDB's older v3 key, which travels in addresses; we only use the
+            read access token, which travels in a header (https://developer.themoviedb.org/docs/authentication-application).
+    """
+    variable = VARIABLES[provider]
+    given = os.environ.get(variable, "").strip()
+    token = SecretStr(given) if given else _provided.get(provider)
+    if token is None:
+        return None
+    if provider == "tmdb" and re.fullmatch(r"[0-9a-f]{32}", token.get_secret_value()):
+        raise SettingsRefused(
+            f"{variable} holds a TMDB v3 API key; reelhouse needs the longer 'API Read Access Token' "
+            "from https://www.themoviedb.org/settings/api (it travels in a header, never in an address)"
+        )
+    return token

@@ -1,0 +1,97 @@
+"""Tables about the runs themselves: what was done, what failed, what was refused."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tasks.schema.files import Time
+from tasks.schema.table import Table, column
+
+OUTCOMES = ["unchanged", "done", "quarantined", "failed", "deferred"]
+
+
+class Outcomes(Table, staged_only=True):
+    """What became of every item a batch touched; written by every mapped step, read by ``collect``.
+
+    An item may stand in several parts of a batch that was run again; the row with the highest ``attempt`` holds.
+    """
+
+    stage: str = column("Stage.", key=True)
+    item_id: str = column("File id, title key, title id or artwork id.", key=True)
+    item: str = column("The item for people: path, title or address.")
+    outcome: str = column("What became of it.", isin=OUTCOMES)
+    cause: str = column("Kind of failure (class of the error); null where there was none.", nullable=True)
+    reason: str = column("What happened, one sentence.", nullable=True)
+    is_transient: bool = column("The same call may succeed later.")
+    attempt: pl.Int64 = column("Which run of the batch this was, from 1.", key=True, ge=1)
+
+
+class Runs(Table):
+    """One row a refresh."""
+
+    run_id: str = column("Id of the Prefect flow run.", key=True)
+    name: str = column("Name of the flow run in the Prefect UI.")
+    started_at: Time = column("Start.")
+    finished_at: Time = column("End.", nullable=True)
+    wall_s: float = column("Time from start to end.", unit="s", nullable=True, ge=0)
+    state: str = column(
+        "completed: all done; incomplete: some items failed and may be retried.", isin=["completed", "incomplete"]
+    )
+    roots: str = column("Roots, as a JSON list.")
+    version: str = column("Version of reelhouse.")
+    python_version: str = column("Version of Python.")
+    settings: str = column("Settings, as JSON; secrets are never in them.")
+    file_count: pl.Int64 = column("Video files found.", ge=0)
+    probe_count: pl.Int64 = column("Files measured.", ge=0)
+    call_count: pl.Int64 = column("Requests sent to metadata services.", ge=0)
+    image_count: pl.Int64 = column("Pictures downloaded.", ge=0)
+    task_run_count: pl.Int64 = column("Prefect task runs.", ge=0)
+    peak_memory_bytes: pl.Int64 = column(
+        "Largest resident memory of the flow's process.", unit="byte", nullable=True, ge=0
+    )
+
+
+class RunStages(Table, part_of="runs"):
+    """The account of one stage of one run: total = unchanged + done + quarantined + failed + deferred."""
+
+    run_id: str = column("Run.", key=True)
+    stage: str = column("Stage.", key=True)
+    total_count: pl.Int64 = column("Items the stage was responsible for.", ge=0)
+    unchanged_count: pl.Int64 = column("Nothing to do.", ge=0)
+    done_count: pl.Int64 = column("Done in this run.", ge=0)
+    quarantined_count: pl.Int64 = column("Set aside for good, with the reason.", ge=0)
+    failed_count: pl.Int64 = column("Not done; see failures.", ge=0)
+    deferred_count: pl.Int64 = column("Not tried, because something it needs was missing.", ge=0)
+
+
+class RunSkips(Table, part_of="runs"):
+    """What discovery passed over in a run, by root and reason."""
+
+    run_id: str = column("Run.", key=True)
+    root: str = column("Root.", key=True)
+    reason: str = column("Why it was passed over.", key=True)
+    skip_count: pl.Int64 = column("Entries.", ge=1)
+    example_path: str = column("One of them.")
+
+
+class Failures(Table, part_of="runs"):
+    """Items that failed in a run and may be tried again."""
+
+    run_id: str = column("Run.", key=True)
+    stage: str = column("Stage.", key=True)
+    item_id: str = column("File id, title key, title id or artwork id.", key=True)
+    item: str = column("The item for people.")
+    cause: str = column("Kind of failure.")
+    reason: str = column("What happened.")
+    is_transient: bool = column("The same call may succeed later.")
+    attempts: pl.Int64 = column("Runs of its batch.", ge=1)
+
+
+class Quarantine(Table, part_of="runs"):
+    """Rows and files that are set aside with the reason: refused by a check, or unreadable."""
+
+    run_id: str = column("Run.", key=True)
+    refused_by: str = column("Table whose checks refused the row, or stage that set the item aside.", key=True)
+    row_key: str = column("Key of the row.", key=True)
+    item: str = column("The item for people.", nullable=True)
+    reason: str = column("Check that failed, with column and value.")

@@ -1,0 +1,228 @@
+"""What steps leave for each other: Parquet files in the run's staging folder, whole or not at all.
+
+::
+
+    staging/<run>/<stage>/<batch>.items.parquet          what the batch has to do
+    staging/<run>/<stage>/<batch>/<attempt>/<table>.parquet   what it has done, one folder an attempt
+
+A batch that is run again (by Prefect's retry, the Retry button or after a crash) reads what its earlier attempts left
+and works on the rest only.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tasks.core import atomic
+from tasks.core.errors import BatchIncomplete, ItemError, RefreshError, Transient
+from tasks.core.ids import digest
+from tasks.schema.runs import Outcomes
+from tasks.schema.table import Table
+
+ITEMS_SUFFIX = ".items.parquet"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A share of a stage's items; small, plain and equal for equal items, as Prefect's result cache needs it."""
+
+    stage: str
+    name: str
+    """Name within the stage: ``0003``."""
+    staging: str
+    """Staging folder of the run."""
+    item_count: int
+    content: str
+    """Digest of the item ids, so that a batch with other items is another batch."""
+
+    @property
+    def items_path(self) -> Path:
+        """Parquet file with one row an item."""
+        return Path(self.staging, self.stage, f"{self.name}{ITEMS_SUFFIX}")
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the attempts."""
+        return Path(self.staging, self.stage, self.name)
+
+    def items(self) -> pl.DataFrame:
+        """The items of the batch, as the step that cut it wrote them."""
+        return pl.read_parquet(self.items_path)
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a batch came to: counts only, the rows are in staging."""
+
+    stage: str
+    name: str
+    done_count: int
+    quarantined_count: int
+    failed_count: int
+    deferred_count: int
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """What it cost, by name: ``calls``, ``cache_hits``, ``downloads``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item of a batch."""
+
+    item_id: str
+    item: str
+    outcome: str
+    error: RefreshError | None = None
+    reason: str | None = None
+    """Why it was deferred or set aside where no error says it."""
+
+    def row(self, stage: str, attempt: int) -> dict[str, Any]:
+        """The row of ``outcomes``."""
+        reason = self.reason
+        if isinstance(self.error, ItemError):
+            reason = self.error.reason
+        elif self.error is not None:
+            reason = str(self.error)
+        return {
+            "stage": stage,
+            "item_id": self.item_id,
+            "item": self.item,
+            "outcome": self.outcome,
+            "cause": type(self.error).__name__ if self.error else None,
+            "reason": reason,
+            "is_transient": isinstance(self.error, Transient),
+            "attempt": attempt,
+        }
+
+
+def cut(
+    items: pl.DataFrame, *, stage: str, staging: Path, id_column: str, batch_size: int, max_batches: int
+) -> list[Batch]:
+    """Cut ``items`` into batches and write each one's items; the same items give the same batches.
+
+    Batches hold ``batch_size`` items, more where that would make more than ``max_batches`` of them. The order of
+    ``items`` is kept, so whoever cuts decides what lies together.
+    """
+    size = max(batch_size, -(-items.height // max_batches))
+    batches = []
+    for number, start in enumerate(range(0, items.height, size)):
+        share = items.slice(start, size)
+        batch = Batch(
+            stage=stage,
+            name=f"{number:04d}",
+            staging=str(staging),
+            item_count=share.height,
+            content=digest(*(str(i) for i in share[id_column].to_list())),
+        )
+        with atomic.writing(batch.items_path) as temporary:
+            share.write_parquet(temporary)
+        batches.append(batch)
+    return batches
+
+
+class Ledger:
+    """What one batch has left so far, and the place for what this attempt adds.
+
+    ::
+
+        ledger = Ledger(batch, id_column="file_id")
+        for chunk in chunks(ledger.open_items()):
+            ...
+            ledger.save({Probes: rows}, outcomes)
+        return ledger.close()
+    """
+
+    def __init__(self, batch: Batch, *, id_column: str) -> None:
+        self.batch = batch
+        self._id_column = id_column
+        for leftover in batch.folder.glob(f"{atomic.TEMPORARY_PREFIX}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        earlier = sorted(int(p.name.partition("-")[0]) for p in batch.folder.glob("[0-9]*") if p.is_dir())
+        self.attempt = earlier[-1] + 1 if earlier else 1
+        self._part = 0
+        self._counters: dict[str, int] = {}
+
+    def open_items(self) -> pl.DataFrame:
+        """The items that no earlier attempt has settled, in the batch's order."""
+        outcomes = self._outcomes()
+        settled = outcomes.filter(~((pl.col("outcome") == "failed") & pl.col("is_transient")))["item_id"]
+        return self.batch.items().filter(~pl.col(self._id_column).is_in(settled.implode()))
+
+    def count(self, counter: str, amount: int = 1) -> None:
+        """Add to a counter of the result."""
+        self._counters[counter] = self._counters.get(counter, 0) + amount
+
+    def save(
+        self,
+        rows: Mapping[type[Table], Iterable[Mapping[str, Any]] | pl.DataFrame],
+        outcomes: Sequence[Outcome],
+    ) -> None:
+        """Write rows and outcomes of some items together: after a crash either all of it is there or nothing.
+
+        Raises:
+            StorageFull: the disk is full.
+        """
+        final = self.batch.folder / f"{self.attempt:03d}-{self._part:04d}"
+        frames: dict[type[Table], pl.DataFrame] = {
+            table: given if isinstance(given, pl.DataFrame) else table.frame(given) for table, given in rows.items()
+        }
+        frames[Outcomes] = Outcomes.frame([o.row(self.batch.stage, self.attempt) for o in outcomes])
+        with atomic.writing_folder(final) as temporary:
+            for table, frame in frames.items():
+                if frame.height:
+                    frame.write_parquet(temporary / f"{table.table_name()}.parquet")
+        self._part += 1
+
+    def close(self) -> BatchResult:
+        """The counts over all attempts.
+
+        Raises:
+            BatchIncomplete: items failed in a way that may pass; what was done is saved.
+        """
+        outcomes = self._outcomes()
+        open_failures = outcomes.filter((pl.col("outcome") == "failed") & pl.col("is_transient"))
+        if open_failures.height:
+            first = open_failures.row(0, named=True)
+            raise BatchIncomplete(
+                stage=self.batch.stage,
+                batch=self.batch.name,
+                failed_count=open_failures.height,
+                example=f"{first['item']}: {first['reason']}",
+            )
+        counts = dict(outcomes.group_by("outcome").len().iter_rows())
+        return BatchResult(
+            stage=self.batch.stage,
+            name=self.batch.name,
+            done_count=counts.get("done", 0),
+            quarantined_count=counts.get("quarantined", 0),
+            failed_count=counts.get("failed", 0),
+            deferred_count=counts.get("deferred", 0),
+            counters=dict(self._counters),
+        )
+
+    def _outcomes(self) -> pl.DataFrame:
+        return latest_outcomes(
+            _read(Outcomes, sorted(self.batch.folder.glob(f"[0-9]*/{Outcomes.table_name()}.parquet")))
+        )
+
+
+def latest_outcomes(outcomes: pl.DataFrame) -> pl.DataFrame:
+    """One row an item and stage: that of its last attempt."""
+    return outcomes.sort("attempt").unique(["stage", "item_id"], keep="last", maintain_order=True)
+
+
+def read_staged(table: type[Table], *, staging: Path, stage: str = "*") -> pl.DataFrame:
+    """All rows of ``table`` that the steps of a run (or of one ``stage``) have left, in a stable order.
+
+    The same key may come twice: a batch may be executed twice. The later attempt stands later.
+    """
+    return _read(table, sorted(staging.glob(f"{stage}/*/[0-9]*/{table.table_name()}.parquet")))
+
+
+def _read(table: type[Table], paths: Sequence[Path]) -> pl.DataFrame:
+    return pl.read_parquet(list(paths)) if paths else table.frame()
