@@ -1,0 +1,55 @@
+# reelhouse: make help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export LIBRARY
+export VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo refresh ui notebook test check bench lock clean
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS='...' is passed on: make refresh LIBRARY=/videos ARGS='--set scrape.language=de-DE'"
+	@echo "  PYTHON=python3.13 chooses the interpreter (3.11 to 3.13), VENV=folder the environment."
+
+demo: $(VENV)/.run ## make a toy library, refresh it, show the report (a few minutes, no key, nothing outside this folder)
+	@$(BIN)/reelhouse demo $(ARGS)
+
+refresh: $(VENV)/.run ## refresh your own library: make refresh LIBRARY=/path/to/videos
+	@test -n "$$LIBRARY" || { echo "say which folder: make refresh LIBRARY=/path/to/videos"; exit 2; }
+	@$(BIN)/reelhouse refresh "$$LIBRARY" $(ARGS)
+
+ui: $(VENV)/.run ## open the Prefect UI with the history of your runs (demo runs: ARGS=--demo)
+	@$(BIN)/reelhouse ui $(ARGS)
+
+notebook: $(VENV)/.notebook ## open the notebooks in Jupyter
+	@$(BIN)/jupyter lab notebooks/01_last_run.ipynb $(ARGS)
+
+test: check ## all checks and tests (the first time, minutes more for the tools)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## style and types only
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.run ## measure a refresh of 10,000 files and print the table of the README
+	@$(BIN)/reelhouse benchmark $(ARGS)
+
+lock: ## resolve requirements/*.lock anew from pyproject.toml
+	@requirements/lock.sh
+
+clean: ## remove the environment (your data stays)
+	rm -rf $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml
+	@requirements/install.sh run
+
+$(VENV)/.notebook: requirements/notebook.lock $(VENV)/.run
+	@requirements/install.sh notebook
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	@requirements/install.sh dev
