@@ -2,8 +2,9 @@
 
 ::
 
-    staging/<run>/<stage>/<batch>.items.parquet          what the batch has to do
-    staging/<run>/<stage>/<batch>/<attempt>/<table>.parquet   what it has done, one folder an attempt
+    staging/<run>/known/<table>.parquet                     what the warehouse held when the run began
+    staging/<run>/<stage>/<batch>.items.parquet             what the batch has to do
+    staging/<run>/<stage>/<batch>/<attempt>-<part>/<table>.parquet   what it has done
 
 A batch that is run again (by Prefect's retry, the Retry button or after a crash) reads what its earlier attempts left
 and works on the rest only.
@@ -20,12 +21,14 @@ from typing import Any
 import polars as pl
 
 from tasks.core import atomic
-from tasks.core.errors import BatchIncomplete, ItemError, RefreshError, Transient
+from tasks.core.errors import BatchAbandoned, BatchIncomplete, ItemError, RefreshError, Transient
 from tasks.core.ids import digest
-from tasks.schema.runs import Outcomes
+from tasks.schema.runs import Costs, Outcomes
 from tasks.schema.table import Table
 
 ITEMS_SUFFIX = ".items.parquet"
+_LABELS = ("path", "title", "source_path")
+"""Columns that name an item for people, where a batch has one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Batch:
 
     def items(self) -> pl.DataFrame:
         """The items of the batch, as the step that cut it wrote them."""
-        return pl.read_parquet(self.items_path)
+        return pl.read_parquet(self.items_path, glob=False)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,19 @@ class BatchResult:
     deferred_count: int
     counters: Mapping[str, int] = field(default_factory=dict)
     """What it cost, by name: ``calls``, ``cache_hits``, ``downloads``."""
+
+
+Results = tuple[BatchResult | None, ...]
+"""Results of the batches a plan builds on, ``None`` where one failed. A plan reads their rows from staging; it takes the
+results so that Prefect plans anew when a retry has changed them."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The items of one stage: how many there are, and the batches of those that need work."""
+
+    total_count: int
+    batches: tuple[Batch, ...]
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,7 @@ class Ledger:
         return self.batch.items().filter(~pl.col(self._id_column).is_in(settled.implode()))
 
     def count(self, counter: str, amount: int = 1) -> None:
-        """Add to a counter of the result."""
+        """Add to a counter of what the batch costs; it is kept with the next part that is saved."""
         self._counters[counter] = self._counters.get(counter, 0) + amount
 
     def save(
@@ -172,11 +188,13 @@ class Ledger:
             table: given if isinstance(given, pl.DataFrame) else table.frame(given) for table, given in rows.items()
         }
         frames[Outcomes] = Outcomes.frame([o.row(self.batch.stage, self.attempt) for o in outcomes])
-        with atomic.writing_folder(final) as temporary:
-            for table, frame in frames.items():
-                if frame.height:
-                    frame.write_parquet(temporary / f"{table.table_name()}.parquet")
+        frames[Costs] = Costs.frame(
+            {"stage": self.batch.stage, "counter": counter, "amount": amount}
+            for counter, amount in self._counters.items()
+        )
+        _write_part(final, frames)
         self._part += 1
+        self._counters.clear()
 
     def close(self) -> BatchResult:
         """The counts over all attempts.
@@ -184,6 +202,8 @@ class Ledger:
         Raises:
             BatchIncomplete: items failed in a way that may pass; what was done is saved.
         """
+        if self._counters:
+            self.save({}, [])
         outcomes = self._outcomes()
         open_failures = outcomes.filter((pl.col("outcome") == "failed") & pl.col("is_transient"))
         if open_failures.height:
@@ -202,13 +222,55 @@ class Ledger:
             quarantined_count=counts.get("quarantined", 0),
             failed_count=counts.get("failed", 0),
             deferred_count=counts.get("deferred", 0),
-            counters=dict(self._counters),
+            counters=dict(
+                self._parts(Costs).group_by("counter").agg(pl.col("amount").sum()).sort("counter").iter_rows()
+            ),
         )
 
+    def abandon(self, error: BaseException) -> None:
+        """Give every item that has no outcome yet one: the batch ended with ``error`` before it came to them.
+
+        A later attempt tries them again.
+        """
+        failed = BatchAbandoned(f"the batch ended with {type(error).__name__}: {error}")
+        left = self.batch.items().filter(~pl.col(self._id_column).is_in(self._parts(Outcomes)["item_id"].implode()))
+        label = next((name for name in _LABELS if name in left.columns), self._id_column)
+        outcomes = [
+            Outcome(item_id, str(item), "failed", failed)
+            for item_id, item in left.select(self._id_column, pl.col(label).alias("_item")).iter_rows()
+        ]
+        if outcomes:
+            self.save({}, outcomes)
+
     def _outcomes(self) -> pl.DataFrame:
-        return latest_outcomes(
-            _read(Outcomes, sorted(self.batch.folder.glob(f"[0-9]*/{Outcomes.table_name()}.parquet")))
-        )
+        return latest_outcomes(self._parts(Outcomes))
+
+    def _parts(self, table: type[Table]) -> pl.DataFrame:
+        return _read(table, sorted(self.batch.folder.glob(f"[0-9]*/{table.table_name()}.parquet")))
+
+
+def _write_part(final: Path, frames: Mapping[type[Table], pl.DataFrame]) -> None:
+    with atomic.writing_folder(final) as temporary:
+        for table, frame in frames.items():
+            if frame.height:
+                frame.write_parquet(temporary / f"{table.table_name()}.parquet")
+
+
+def write_staged(rows: Mapping[type[Table], pl.DataFrame], *, staging: Path, stage: str) -> None:
+    """Write what a step that works on everything at once (a plan) has found; a second call takes the first's place."""
+    final = staging / stage / "all" / "001-0000"
+    shutil.rmtree(final, ignore_errors=True)
+    _write_part(final, rows)
+
+
+def known_path(table: type[Table], *, staging: Path) -> Path:
+    """Where the snapshot of a warehouse table lies."""
+    return staging / "known" / f"{table.table_name()}.parquet"
+
+
+def read_known(table: type[Table], *, staging: Path) -> pl.DataFrame:
+    """The rows of ``table`` that the warehouse held when the run began."""
+    return pl.read_parquet(known_path(table, staging=staging), glob=False)
 
 
 def latest_outcomes(outcomes: pl.DataFrame) -> pl.DataFrame:
@@ -216,13 +278,43 @@ def latest_outcomes(outcomes: pl.DataFrame) -> pl.DataFrame:
     return outcomes.sort("attempt").unique(["stage", "item_id"], keep="last", maintain_order=True)
 
 
-def read_staged(table: type[Table], *, staging: Path, stage: str = "*") -> pl.DataFrame:
+def read_staged(table: type[Table], *, staging: Path, stage: str = "*", source: str | None = None) -> pl.DataFrame:
     """All rows of ``table`` that the steps of a run (or of one ``stage``) have left, in a stable order.
 
     The same key may come twice: a batch may be executed twice. The later attempt stands later.
+
+    Args:
+        source: name of a further column with the folder a row was saved in; rows of one save share it.
     """
-    return _read(table, sorted(staging.glob(f"{stage}/*/[0-9]*/{table.table_name()}.parquet")))
+    paths = sorted(staging.glob(f"{stage}/*/[0-9]*/{table.table_name()}.parquet"))
+    if source is None:
+        return _read(table, paths)
+    parts = [_read(table, [path]).with_columns(pl.lit(str(path.parent)).alias(source)) for path in paths]
+    return pl.concat(parts) if parts else table.frame().with_columns(pl.lit(None, dtype=pl.String).alias(source))
 
 
 def _read(table: type[Table], paths: Sequence[Path]) -> pl.DataFrame:
-    return pl.read_parquet(list(paths)) if paths else table.frame()
+    return pl.read_parquet(list(paths), glob=False) if paths else table.frame()
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What ``collect`` made of a run's staged rows: counts only, the rows lie in ``folder``, one Parquet file a table.
+
+    ``warehouse`` loads it. Tables without rows have no file and do not stand in ``rows``.
+    """
+
+    run_id: str
+    folder: str
+    rows: Mapping[str, int]
+    """Rows to load, by table."""
+    quarantined: Mapping[str, int]
+    """Rows set aside, by the table whose checks refused them or the stage that gave the item up."""
+    failed_count: int
+    """Items that failed and may be tried again; each is a row of ``failures``."""
+    content: str
+    """Digest of the files, so that other rows are another input for the step that loads them."""
+
+    def path(self, table: type[Table]) -> Path:
+        """Parquet file of ``table``; it is there if ``rows`` names the table."""
+        return Path(self.folder, f"{table.table_name()}.parquet")

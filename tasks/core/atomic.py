@@ -13,6 +13,7 @@ from pathlib import Path
 from tasks.core.errors import StorageFull
 
 TEMPORARY_PREFIX = ".tmp-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, largest file of the file system or process
 
 
 @contextmanager
@@ -35,11 +36,18 @@ def writing(target: Path) -> Iterator[Path]:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as exc:
+        if says_full(exc):
             raise StorageFull(f"no space left for {target}; free some and run again") from exc
         raise
     fsync_folder(target.parent)
+
+
+def says_full(exc: Exception) -> bool:
+    """Whether there is no room for what is written: Polars and DuckDB say so in words only, in errors of their own."""
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return exc.errno in _FULL
+    return any(os.strerror(number) in str(exc) for number in _FULL)
 
 
 def write_bytes(target: Path, content: bytes) -> None:
@@ -84,8 +92,8 @@ def writing_folder(target: Path) -> Iterator[Path]:
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as exc:
+        if says_full(exc):
             raise StorageFull(f"no space left for {target}; free some and run again") from exc
         raise
     fsync_folder(target.parent)

@@ -9,6 +9,9 @@
     |   |-- WarehouseBusy       another refresh holds the warehouse
     |   |-- WarehouseTooNew     the warehouse was written by a newer version
     |   |-- WarehouseDamaged    the file is no DuckDB database, or a damaged one
+    |   |-- WarehouseMissing    there is no warehouse yet
+    |   |-- QueryRefused        SQL of a person that cannot be run as it is written
+    |   |-- ProbeEngineBroken   no process that measures files can be started
     |   `-- KeyRefused          a provider does not accept the key (HTTP 401)
     |-- ItemError               one item failed; everything else goes on
     |   |-- FileVanished        it was there when the folder was listed and is gone now
@@ -24,7 +27,8 @@
     |   |-- ImageTruncated      (transient) the image ended early
     |   `-- ImageInvalid        the answer is not an image, or one too large to be true
     |-- StorageFull             (transient) no space left where we write
-    `-- BatchIncomplete         (transient) items of a batch failed in a way that may pass
+    |-- BatchIncomplete         (transient) items of a batch failed in a way that may pass
+    `-- BatchAbandoned          (transient) a batch ended before it came to these items
 
 ``Transient`` marks what may succeed when the *same* call is made again.
 """
@@ -71,6 +75,18 @@ class WarehouseTooNew(Refused):
 
 class WarehouseDamaged(Refused):
     """The warehouse file cannot be opened as a DuckDB database."""
+
+
+class WarehouseMissing(Refused):
+    """There is no warehouse at this place yet."""
+
+
+class QueryRefused(Refused):
+    """SQL that a person wrote cannot be run: the message is the database's own, with the place of the mistake."""
+
+
+class ProbeEngineBroken(Refused):
+    """No worker process that measures files can be started, or all of them were ended during the work."""
 
 
 class KeyRefused(Refused):
@@ -162,3 +178,7 @@ class BatchIncomplete(Transient):
         self.batch = batch
         self.failed_count = failed_count
         self.example = example
+
+
+class BatchAbandoned(Transient):
+    """The batch of this item ended with an error of its own before it came to the item."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,22 @@ class StageProgress:
     started_s: float
     """``time.monotonic()`` when the stage began."""
     finished: bool
+    finished_s: float | None = None
+    """``time.monotonic()`` when the stage ended; ``None`` before."""
+
+    def elapsed_s(self, now_s: float) -> float:
+        """Seconds the stage has taken until ``now_s`` or its end."""
+        return (now_s if self.finished_s is None else self.finished_s) - self.started_s
 
     def rate_hz(self, now_s: float) -> float | None:
         """Items per second since the stage began; ``None`` before the first one."""
-        elapsed_s = now_s - self.started_s
+        elapsed_s = self.elapsed_s(now_s)
         return self.done / elapsed_s if self.done and elapsed_s > 0 else None
 
     def remaining_s(self, now_s: float) -> float | None:
-        """Seconds to go at the rate so far; ``None`` where total or rate is not known."""
+        """Seconds to go at the rate so far; 0 when finished, ``None`` where total or rate is not known."""
+        if self.finished:
+            return 0.0
         rate_hz = self.rate_hz(now_s)
         if self.total is None or rate_hz is None:
             return None
@@ -48,22 +56,20 @@ class Progress:
         """Announce a stage, or a (new) total for one that has begun."""
         with self._lock:
             now = self._stages.get(stage) or StageProgress(stage, total, 0, 0, time.monotonic(), False)
-            self._stages[stage] = StageProgress(stage, total, now.done, now.failed, now.started_s, False)
+            self._stages[stage] = replace(now, total=total, finished=False, finished_s=None)
 
     def advance(self, stage: str, done: int = 1, *, failed: int = 0) -> None:
         """Add ``done`` items to a stage, ``failed`` of them without success."""
         with self._lock:
             now = self._stages.get(stage) or StageProgress(stage, None, 0, 0, time.monotonic(), False)
-            self._stages[stage] = StageProgress(
-                stage, now.total, now.done + done, now.failed + failed, now.started_s, now.finished
-            )
+            self._stages[stage] = replace(now, done=now.done + done, failed=now.failed + failed)
 
     def finish(self, stage: str) -> None:
         """Mark a stage as ended."""
         with self._lock:
             now = self._stages.get(stage)
-            if now is not None:
-                self._stages[stage] = StageProgress(stage, now.total, now.done, now.failed, now.started_s, True)
+            if now is not None and not now.finished:
+                self._stages[stage] = replace(now, finished=True, finished_s=time.monotonic())
 
     def snapshot(self) -> list[StageProgress]:
         """The stages in the order in which they began."""

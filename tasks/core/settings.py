@@ -103,6 +103,19 @@ class ArtworkSettings(Room):
     max_size_bytes: int = Field(50 * 1024**2, gt=0, description="Largest picture that is accepted.")
 
 
+class WarehouseSettings(Room):
+    """How the warehouse is written."""
+
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Threads of DuckDB while it loads."
+    )
+    memory_bytes: int = Field(
+        512 * 1024**2,
+        ge=64 * 1024**2,
+        description="Memory DuckDB may use while it loads; above it, it goes to disk. More is faster from 1 M files on.",
+    )
+
+
 class TimingSettings(Room):
     """How run timings are kept."""
 
@@ -132,5 +145,6 @@ class Settings(Room):
     identify: IdentifySettings = IdentifySettings()
     scrape: ScrapeSettings = ScrapeSettings()
     artwork: ArtworkSettings = ArtworkSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
     timings: TimingSettings = TimingSettings()
     flow: FlowSettings = FlowSettings()

@@ -21,6 +21,7 @@ import contextvars
 import functools
 import inspect
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -63,10 +64,25 @@ _ids = itertools.count(1)
 _current: contextvars.ContextVar[int | None] = contextvars.ContextVar("reelhouse_span", default=None)
 
 
-def listen(listener: Listener | None) -> None:
-    """Send every record from now on to ``listener``, which must be safe to call from any thread; ``None`` stops."""
-    global _listener  # noqa: PLW0603 - one listener a process, set at the start and end of a run
-    _listener = listener
+def listen(listener: Listener | None) -> Listener | None:
+    """Send every record from now on to ``listener``, which must be safe to call from any thread; ``None`` stops.
+
+    Returns the listener of before, so that a recording inside another can give it back.
+    """
+    global _listener  # one a process, set at the start and end of a run
+    before, _listener = _listener, listener
+    return before
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has the listener but not the thread that empties it: it would only fill its memory.
+    os.register_at_fork(after_in_child=lambda: listen(None))
+
+
+def _send(record: Record) -> None:
+    listener = _listener  # read once: another thread may end the recording between a test and the call
+    if listener is not None:
+        listener(record)
 
 
 @contextmanager
@@ -85,8 +101,7 @@ def span(name: str, *, item: str | None = None, **attributes: Attribute) -> Iter
     finally:
         record.value = time.perf_counter() - began
         _current.reset(token)
-        if _listener is not None:
-            _listener(record)
+        _send(record)
 
 
 def timed(name: str) -> Callable[[F], F]:
@@ -113,7 +128,7 @@ def timed(name: str) -> Callable[[F], F]:
 
 
 def record_value(name: str, value: float, *, item: str | None = None, **attributes: Attribute) -> None:
-    """Keep a number that is not a duration: a count, a size."""
+    """Keep a number that is not a duration: a count, a size (``unit="byte"``)."""
     _emit("value", name, value, time.time_ns(), item, attributes, ok=True)
 
 
@@ -140,9 +155,6 @@ def _emit(
     *,
     ok: bool,
 ) -> None:
-    if _listener is not None:
-        _listener(
-            Record(
-                next(_ids), _current.get(), name, kind, started_ns, value, ok, item, threading.get_ident(), attributes
-            )
-        )
+    _send(
+        Record(next(_ids), _current.get(), name, kind, started_ns, value, ok, item, threading.get_ident(), attributes)
+    )

@@ -13,7 +13,7 @@ def human_size(size_bytes: float) -> str:
     """
     value = float(size_bytes)
     for unit in _BINARY:
-        if abs(value) < 1024 or unit == _BINARY[-1]:
+        if abs(round(value, 1)) < 1024 or unit == _BINARY[-1]:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     raise AssertionError("unreachable")
@@ -24,10 +24,16 @@ def human_duration(duration_s: float) -> str:
 
     >>> human_duration(0.0421), human_duration(12.34), human_duration(75), human_duration(3 * 3600 + 120)
     ('42 ms', '12.3 s', '1 min 15 s', '3 h 2 min')
+    >>> human_duration(0), human_duration(0.000035), human_duration(0.0035), human_duration(59.97)
+    ('0 ms', '35 µs', '3.5 ms', '1 min 0 s')
     """
-    if duration_s < 1:
+    if 0 < duration_s < 0.0009995:
+        return f"{duration_s * 1e6:.0f} µs"
+    if 0 < duration_s < 0.00995:
+        return f"{duration_s * 1000:.1f} ms"
+    if duration_s < 0.9995:
         return f"{duration_s * 1000:.0f} ms"
-    if duration_s < 60:
+    if duration_s < 59.95:
         return f"{duration_s:.1f} s"
     minutes, seconds = divmod(round(duration_s), 60)
     if minutes < 60:

@@ -75,8 +75,11 @@ class Identities(Table):
         "Year of the movie, or of the show's start if the names say it.", nullable=True, ge=1870, le=2100
     )
     season: pl.Int64 = column("Season number; 0 are specials.", nullable=True, ge=0)
+    last_season: pl.Int64 = column("Last season of a name that spans several; null for one.", nullable=True, ge=0)
     episodes: Numbers = column("Episode numbers in the season; several for a file that holds several.")
-    absolute: Numbers = column("Episode numbers counted from the show's start.")
+    absolute: Numbers = column(
+        "Episode numbers counted from the show's start; beside episodes where a bare 103 may be either."
+    )
     date: pl.Date = column("Day of broadcast, for shows that are named by day.", nullable=True)
     edition: str = column("Edition: Director's Cut, Extended, ...", nullable=True)
     part: pl.Int64 = column("Part of a movie that is split over files (cd1, pt2).", nullable=True, ge=1)

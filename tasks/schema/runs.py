@@ -26,6 +26,14 @@ class Outcomes(Table, staged_only=True):
     attempt: pl.Int64 = column("Which run of the batch this was, from 1.", key=True, ge=1)
 
 
+class Costs(Table, staged_only=True):
+    """What a part of a batch cost, by counter: calls, cache_hits, downloads; written by every mapped step."""
+
+    stage: str = column("Stage.")
+    counter: str = column("What was counted.")
+    amount: pl.Int64 = column("How much.", ge=0)
+
+
 class Runs(Table):
     """One row a refresh."""
 

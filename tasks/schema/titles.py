@@ -23,7 +23,7 @@ class Matches(Table):
     provider: str = column("Service that answered.")
     provider_id: str = column("Id there; null unless matched.", nullable=True)
     title_id: str = column("Title it is; null unless matched.", nullable=True)
-    rule: str = column("Rule that decided: id, exact, exact_year_near, fuzzy, none.")
+    rule: str = column("Rule that decided: id, exact, exact_dominant, exact_year_near, fuzzy, none.")
     score: float = column("Likeness of the best candidate, 0 to 100.", ge=0, le=100, nullable=True)
     runner_up_score: float = column(
         "Likeness of the second; null where there was one candidate.", ge=0, le=100, nullable=True
@@ -222,6 +222,23 @@ class ArtworkCandidates(Table, staged_only=True):
     height_px: pl.Int64 = column("Height.", unit="px", nullable=True)
     vote_average: float = column("Mean vote.", nullable=True)
     vote_count: pl.Int64 = column("Votes.", nullable=True)
+
+
+class ArtworkWanted(Table):
+    """The pictures chosen for titles, seasons, episodes and collections; written by ``artwork``.
+
+    A place stays wanted until its picture lies in ``artwork``; what failed is tried again from here, with no call.
+    """
+
+    artwork_id: str = column("Our id of the place the picture fills.", key=True)
+    owner_id: str = column("Title or collection.")
+    season_number: pl.Int64 = column("Season, for pictures of a season or episode.", nullable=True)
+    episode_number: pl.Int64 = column("Episode, for stills.", nullable=True)
+    kind: str = column("What it is.", isin=["poster", "backdrop", "logo", "still"])
+    rank: pl.Int64 = column("1 is the best of its kind.", ge=1)
+    provider: str = column("Service that offers it.")
+    source_path: str = column("Path at the service; the same path is the same picture.")
+    language: str = column("ISO 639-1 code of its writing; null without any.", nullable=True)
 
 
 class Artwork(Table):

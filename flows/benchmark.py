@@ -1,0 +1,137 @@
+"""Measure a refresh of a made library: the first one, then unchanged ones beside an empty flow.
+
+Every run is a process of its own, as a user starts it. The stand-in for TMDB is another process; it answers after
+the median latency of TMDB's recorded answers. CPU, disk, Prefect server and warehouse are real.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from flows.parameters import PROJECT
+from flows.server import serving
+from flows.show import record_of
+from tasks.core.layout import DataFolder
+from tasks.core.secrets import VARIABLES
+from tasks.core.units import human_duration, human_size
+
+BENCH_DATA = PROJECT / "data" / "bench"
+REPEATS = 5
+LATENCY_S = 0.072
+"""Median of TMDB's answers in recordings of 2024 and 2025."""
+
+
+def run_benchmark(data: Path, file_count: int) -> int:
+    """Make a library of ``file_count`` files, refresh it, print a table; returns an exit status."""
+    from tasks.standin.bench_library import make_bench_library
+    from tasks.standin.running import StandInProcess
+    from tasks.standin.server import StandInOptions
+
+    library = make_bench_library(data / f"videos-{file_count}", file_count)
+    results = DataFolder(data / "results")
+    shutil.rmtree(results.path, ignore_errors=True)  # a first refresh has nothing to build on
+    options = StandInOptions(film_count=library.film_count, show_count=library.show_count, latency_s=LATENCY_S)
+    with StandInProcess(options) as server:
+        environment = {
+            **os.environ,
+            VARIABLES["tmdb"]: options.token,
+            "REELHOUSE_DATA_DIR": str(results.path),
+            "REELHOUSE_SCRAPE__BASE_URL": server.api_url,
+        }
+        refresh = [sys.executable, "-m", "flows.cli", "refresh", str(library.folder), "--json"]
+        nothing = [sys.executable, "-m", "flows.benchmark", str(data / "empty")]
+        _timed(nothing, environment)  # makes the empty flow's database, as the first refresh makes its own
+        first_wall_s = _timed(refresh, environment)
+        first = _newest(results)
+        requests = server.requests()
+        empty_walls_s, unchanged_walls_s, unchanged = [], [], []
+        for _ in range(REPEATS):
+            empty_walls_s.append(_timed(nothing, environment))
+            unchanged_walls_s.append(_timed(refresh, environment))
+            unchanged.append(_newest(results))
+    rows = [
+        ("files found", f"{first['file_count']:,}", _same(unchanged, "file_count")),
+        ("process, from start to exit", f"{first_wall_s:.1f} s", _spread(unchanged_walls_s)),
+        ("of that the run itself", f"{first['wall_s']:.1f} s", _spread([run["wall_s"] for run in unchanged])),
+        ("an empty flow, from start to exit", "", _spread(empty_walls_s)),
+        ("Prefect task runs", f"{first['task_run_count']:,}", _same(unchanged, "task_run_count")),
+        ("files measured", f"{first['probe_count']:,}", _same(unchanged, "probe_count")),
+        ("requests to the metadata service", f"{first['call_count']:,}", _same(unchanged, "call_count")),
+        ("pictures downloaded", f"{first['image_count']:,}", _same(unchanged, "image_count")),
+        ("largest memory of the flow's process", _size(first), _size(max(unchanged, key=_memory))),
+    ]
+    print(f"\n{_machine()}; reelhouse {version('reelhouse')}, Prefect {version('prefect')}.")
+    print(f"{library.film_count:,} films, {library.show_count:,} shows; stand-in: {LATENCY_S * 1000:.0f} ms an answer;")
+    print(f"at most {requests.max_concurrent} requests at once. Unchanged: n = {REPEATS}, median (min-max).\n")
+    print("| | first refresh | unchanged |\n|---|---|---|")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    beyond_s = statistics.median(unchanged_walls_s) - statistics.median(empty_walls_s)
+    print(f"\nAn unchanged library of {file_count:,} files costs {human_duration(beyond_s)} beyond an empty flow.")
+    return 0
+
+
+def _timed(command: Sequence[str], environment: dict[str, str]) -> float:
+    """Wall time of a process, in seconds."""
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        sys.stderr.buffer.write(done.stderr)
+        raise SystemExit(f"{' '.join(command[1:4])} ended with {done.returncode}")
+    return time.perf_counter() - began
+
+
+def _newest(data: DataFolder) -> dict[str, Any]:
+    record = record_of(data, None)
+    assert record is not None
+    return record
+
+
+def _memory(record: dict[str, Any]) -> int:
+    return record["peak_memory_bytes"] or 0
+
+
+def _size(record: dict[str, Any]) -> str:
+    return human_size(_memory(record))
+
+
+def _same(records: Sequence[dict[str, Any]], name: str) -> str:
+    return " or ".join(sorted({f"{record[name]:,}" for record in records}))
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f})"
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _empty_flow(home: Path) -> None:
+    """What a flow that does nothing costs: the server's start, Prefect's import, one flow run."""
+    from flows.run import hand_over, quieten_prefect
+
+    quieten_prefect(debug=False)
+    with serving(home):
+        from prefect import flow
+
+        @flow(name="nothing")
+        def nothing() -> None:
+            """Do nothing."""
+
+        state: Any = nothing(return_state=True)
+        hand_over(str(state.state_details.flow_run_id))
+
+
+if __name__ == "__main__":
+    _empty_flow(Path(sys.argv[1]))

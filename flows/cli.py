@@ -1,0 +1,264 @@
+"""The command line. Each command imports what it needs, so that small ones answer at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import orjson
+import typer
+
+from tasks.core.errors import RefreshError, Refused
+
+EXIT_FAILED_ITEMS = 1
+EXIT_REFUSED = 2
+EXIT_STOPPED = 3
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="reelhouse",
+    help="Refresh a whole video library: find, measure, identify, scrape, fetch artwork; query it all in DuckDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder for all that is made.", show_default="data/library")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file.", show_default="reelhouse.toml")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting; `reelhouse config` lists them.")
+]
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one line, without a traceback."""
+    try:
+        app()
+    except Refused as exc:
+        _stop(EXIT_REFUSED, str(exc))
+    except RefreshError as exc:
+        _stop(EXIT_STOPPED, str(exc))
+    except BrokenPipeError:  # the reader of our output has gone, as in `reelhouse schema | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        _stop(EXIT_INTERRUPTED, "interrupted; what was done is kept, and the next refresh goes on from there")
+
+
+def _stop(code: int, message: str) -> NoReturn:
+    from tasks.core.units import printable
+
+    for line in message.splitlines():
+        print(f"reelhouse: {printable(line)}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _loaded(data: Path | None, config: Path | None, assignments: list[str] | None, **overrides: Any) -> Any:
+    from flows.parameters import load
+
+    return load(config=config, assignments=assignments or (), overrides={"data_dir": data and str(data), **overrides})
+
+
+def _print_json_line(document: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+
+
+@app.command()
+def refresh(
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT...", help="Folders with videos.", show_default=False)],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    language: Annotated[str | None, typer.Option(help="Language of titles and texts, as de-DE.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON lines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the report.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show Prefect's log.")] = False,
+) -> None:
+    """Refresh the library under one or more folders. Your videos are only read.
+
+    Exit status: 0 done; 1 finished, but some items failed and may be retried; 2 refused, nothing was done; 3 stopped.
+    """
+    from flows.run import run_refresh
+
+    loaded = _loaded(data, config, assignments, **{"scrape.language": language})
+    raise SystemExit(run_refresh(roots, loaded.settings, as_json=json, quiet=quiet, debug=debug))
+
+
+@app.command()
+def probe(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Video files.", show_default=False)],
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Measure files: one JSON object a line. Exit status 1 if one of them cannot be read."""
+    from tasks.probe.task import probe_files
+
+    settings = _loaded(None, config, assignments).settings
+    readable = True
+    for row in probe_files(files, settings.probe):
+        readable &= row["status"] != "unreadable"
+        _print_json_line(row)
+    raise SystemExit(0 if readable else EXIT_FAILED_ITEMS)
+
+
+@app.command()
+def identify(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Paths or names; - reads one a line from standard input.")
+    ],
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Read what names say: one JSON object a line. The files need not exist."""
+    from tasks.identify.identifier import Identifier, as_json
+
+    settings = _loaded(None, config, assignments).settings
+    identifier = Identifier(settings.identify)
+    for path in _named(paths):
+        _print_json_line(as_json(identifier.identify(path)))
+
+
+def _named(paths: list[str]) -> Iterator[bytes]:
+    for path in paths:
+        if path == "-":
+            for line in sys.stdin.buffer:
+                if name := line.rstrip(b"\r\n"):
+                    yield name
+        else:
+            yield os.fsencode(path)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A query in DuckDB's SQL.", show_default=False)],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+) -> None:
+    """Query the warehouse, read-only. `reelhouse schema` lists tables and views."""
+    from flows.show import show_frame
+    from tasks.core.layout import DataFolder
+    from tasks.warehouse.query import query as ask
+
+    folder = DataFolder(_loaded(data, config, None).settings.data_dir)
+    show_frame(ask(folder.warehouse, query), as_csv=csv, as_json=json)
+
+
+@app.command()
+def schema(
+    sql_: Annotated[bool, typer.Option("--sql", help="CREATE statements instead of documentation.")] = False,
+) -> None:
+    """Print the documentation of all tables and views."""
+    from tasks.schema.docs import as_markdown
+    from tasks.warehouse.ddl import as_sql
+
+    print(as_sql() if sql_ else as_markdown())
+
+
+@app.command()
+def timings(
+    run: Annotated[str | None, typer.Argument(help="Run id; the newest one by default.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the single records to a CSV file.")] = None,
+) -> None:
+    """Show where the time of a run went: count, mean, percentiles and totals of everything that was measured."""
+    from flows.show import show_timings
+    from tasks.core.layout import DataFolder
+
+    show_timings(DataFolder(_loaded(data, config, None).settings.data_dir), run, csv)
+
+
+@app.command()
+def report(
+    run: Annotated[str | None, typer.Argument(help="Run id; the newest one by default.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show the report of a run again."""
+    from flows.show import show_report
+    from tasks.core.layout import DataFolder
+
+    show_report(DataFolder(_loaded(data, config, None).settings.data_dir), run)
+
+
+@app.command("config")
+def config_command(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Show every setting, its value, where that comes from and what it does. Secrets are not shown."""
+    from flows.show import show_settings
+
+    show_settings(_loaded(data, config, assignments))
+
+
+@app.command()
+def ui(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    demo: Annotated[bool, typer.Option("--demo", help="The runs of the demo.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 4200,
+) -> None:
+    """Start the Prefect UI with the history of your runs, until Ctrl-C."""
+    from flows.demo import DEMO_DATA
+    from flows.run import run_ui
+    from tasks.core.layout import DataFolder
+
+    settings = _loaded(DEMO_DATA if demo and data is None else data, config, None).settings
+    run_ui(DataFolder(settings.data_dir), port)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option("--data", help="Folder for the demo.", show_default="data/demo")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show Prefect's log.")] = False,
+) -> None:
+    """Make a toy library, refresh it with a stand-in for TMDB, show the report. Run it twice."""
+    from flows.demo import DEMO_DATA, run_demo
+
+    raise SystemExit(run_demo((data or DEMO_DATA).absolute(), debug=debug))
+
+
+@app.command()
+def benchmark(
+    files: Annotated[int, typer.Option(help="Size of the library.", min=10)] = 10_000,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder for it.", show_default="data/bench")] = None,
+) -> None:
+    """Measure a first and an unchanged refresh of a made library and print a table."""
+    from flows.benchmark import BENCH_DATA, run_benchmark
+
+    raise SystemExit(run_benchmark((data or BENCH_DATA).absolute(), files))
+
+
+@app.command()
+def standin(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    latency: Annotated[float, typer.Option(help="Seconds before every answer.", min=0)] = 0.0,
+    rate: Annotated[float | None, typer.Option(help="Requests a second it allows; more get HTTP 429.")] = None,
+) -> None:
+    """Run the stand-in for TMDB: invented titles in true shapes, on loopback, until Ctrl-C."""
+    from tasks.standin.running import serve
+    from tasks.standin.server import StandInOptions
+
+    serve(StandInOptions(latency_s=latency, rate_hz=rate), port)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as version_of
+
+    print(f"reelhouse {version_of('reelhouse')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+"""The library-wide run: what comes after what.
+
+::
+
+    roots -> discover.map -> plan files -+-> probe.map                                   (disk lane)
+                                         +-> identify.map -> match.map -> scrape.map
+                                                 -> collections.map -> artwork.map       (network lane)
+    collect -> load
+
+The two lanes work at the same time. A batch with failures that may pass is run again; what still fails makes the run
+Failed, but only after everything that could run has run, so that Retry in the Prefect UI redoes exactly that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from prefect import Task, flow, unmapped
+from prefect.blocks.system import Secret
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from pydantic import SecretStr
+
+from tasks.artwork.task import fetch_artwork, plan_artwork
+from tasks.collect.account import Account, StageTask, account
+from tasks.collect.task import collect
+from tasks.core import secrets
+from tasks.core.clock import utc_now
+from tasks.core.layout import DataFolder
+from tasks.core.paths import as_parameter, as_text, from_parameter
+from tasks.core.progress import progress
+from tasks.core.settings import Settings
+from tasks.core.stopwatch import span
+from tasks.discovery.roots import check_roots, top_entries
+from tasks.discovery.task import discover
+from tasks.http import loop as network
+from tasks.identify.identifier import PARSER_VERSION
+from tasks.identify.task import identify
+from tasks.match.task import match
+from tasks.plan.task import FilePlan, plan_collections, plan_files, plan_matches, plan_scrape
+from tasks.probe.pool import close_pool
+from tasks.probe.task import probe
+from tasks.scrape.task import image_base_url, scrape_collections, scrape_titles
+from tasks.staging import Batch, BatchResult, Ledger, Results, StagePlan, cut
+from tasks.timings.store import recording
+from tasks.warehouse.lock import holding
+from tasks.warehouse.runs import write_run_record
+from tasks.warehouse.task import load, snapshot
+
+DISCOVER_BATCHES = 64
+DISK_BATCHES_AT_ONCE = 2
+"""Batches that read the disk at once: while one is being saved, the other keeps the workers busy."""
+TOKEN_BLOCKS = {"tmdb": "tmdb-token"}
+"""Provider -> name of the Prefect Secret block that may hold its token."""
+STAGING_KEPT_DAYS = 14.0
+"""What failed runs left in staging is kept so long, so that they can be retried."""
+
+
+@dataclass
+class _Run:
+    """The run as it goes on: where it writes, what it has come to."""
+
+    run_id: str
+    name: str
+    started_at: datetime
+    data: DataFolder
+    settings: Settings
+    roots: tuple[str, ...]
+    states: list[State[Any]] = field(default_factory=list)
+    stages: dict[str, StageTask] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    task_run_count: int = 0
+
+    @property
+    def staging(self) -> str:
+        return str(self.data.staging(self.run_id))
+
+    def map(
+        self, lane: TaskRunner[Any], door: Task[..., BatchResult], batches: Sequence[Batch], **fixed: Any
+    ) -> list[PrefectFuture[BatchResult]]:
+        """Start a door for every batch."""
+        if not batches:
+            return []
+        self.task_run_count += len(batches)
+        options = self.settings.flow
+        retried = door.with_options(retries=options.retries, retry_delay_seconds=options.retry_delay_s)
+        parameters = {"batch": list(batches)} | {name: unmapped(value) for name, value in fixed.items()}
+        return list(lane.map(retried, parameters))
+
+    def wait(
+        self, futures: Iterable[PrefectFuture[BatchResult]], batches: Sequence[Batch], *, id_column: str
+    ) -> Results:
+        """The results of a stage, ``None`` where a batch failed; every item of a failed batch has an outcome."""
+        results: list[BatchResult | None] = []
+        for future, batch in zip(futures, batches, strict=True):
+            future.wait()
+            self.states.append(future.state)
+            result = future.state.result(raise_on_failure=False)
+            if isinstance(result, BatchResult):
+                results.append(result)
+            else:
+                Ledger(batch, id_column=id_column).abandon(result)
+                results.append(None)
+        return tuple(results)
+
+    def once(self, step: Callable[..., Any], *args: Any) -> Any:
+        """Run a step that works on everything at once; its failure ends the run."""
+        self.task_run_count += 1
+        return step(*args)
+
+    def begin(self, stage: str, total_count: int, batches: Sequence[Batch], *, is_deferred: bool = False) -> None:
+        """Note what a stage is responsible for, and show it."""
+        planned_count = sum(batch.item_count for batch in batches)
+        self.stages[stage] = StageTask(total_count, planned_count, is_deferred)
+        if not is_deferred:
+            progress.begin(stage, planned_count)
+
+
+def _run_name() -> str:
+    roots = flow_run.parameters.get("roots") or ["library"]
+    names = " ".join(Path(as_text(from_parameter(root))).name or root for root in roots[:3])
+    return f"refresh {names} {utc_now():%Y-%m-%d %H:%M}"
+
+
+@flow(name="refresh", flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=1))
+def refresh(roots: list[str], settings: Settings | None = None) -> list[State[Any]]:
+    """Refresh the libraries under ``roots``: find, measure, identify, match, scrape, fetch artwork, load.
+
+    Args:
+        roots: folders to walk, absolute; one whose name is no UTF-8 is given as a ``file:`` URI.
+        settings: what a person may set; the defaults do the job.
+
+    Returns:
+        The states of all batches: the run is Failed if one of them is.
+
+    Raises:
+        Refused: a root cannot be read, another refresh holds the warehouse, or a setting cannot be used.
+    """
+    settings = settings or Settings()
+    progress.reset()
+    found = check_roots([os.fsdecode(from_parameter(root)) for root in roots], settings.discovery)
+    data = DataFolder(settings.data_dir.absolute())
+    run_id = str(flow_run.id)
+    with ExitStack() as stack:
+        stack.enter_context(holding(data.warehouse))
+        stack.enter_context(recording(data.timings, run_id, settings.timings.flush_every_s))
+        stack.callback(network.close)
+        stack.callback(close_pool)
+        run = _Run(
+            run_id=run_id,
+            name=str(flow_run.name),
+            started_at=snapshot(str(data.warehouse), str(data.staging(run_id))),
+            data=data,
+            settings=settings,
+            roots=tuple(as_parameter(os.fsdecode(path)) for path in found.paths),
+            notes=[*found.merged, *(f"{as_text(root)} is empty: is its disk mounted?" for root in found.empty)],
+            task_run_count=1,
+        )
+        with span("refresh.run"):
+            _work(run, found.paths)
+    return run.states
+
+
+def _work(run: _Run, root_paths: Sequence[bytes]) -> None:
+    settings = run.settings
+    with (
+        ThreadPoolTaskRunner(max_workers=DISK_BATCHES_AT_ONCE) as disk,
+        ThreadPoolTaskRunner(max_workers=settings.flow.network_threads) as net,
+    ):
+        discovered = _discover(run, disk, root_paths)
+        plan = run.once(plan_files, run.staging, discovered, run.roots, PARSER_VERSION, settings.flow, run.started_at)
+        run.begin("probe", plan.file_count, plan.probe_batches)
+        run.begin("identify", plan.file_count, plan.identify_batches)
+        probing = run.map(disk, probe, plan.probe_batches, settings=settings.probe)
+        identifying = run.map(net, identify, plan.identify_batches, settings=settings.identify)
+        identified = run.wait(identifying, plan.identify_batches, id_column="file_id")
+        progress.finish("identify")
+        asked = _ask_the_world(run, net, identified)
+        probed = run.wait(probing, plan.probe_batches, id_column="file_id")
+        progress.finish("probe")
+    collected = run.once(collect, run.staging, run.run_id, (*discovered, *probed, *identified, *asked))
+    accounted = account(Path(run.staging), collected, run.stages)
+    if accounted.costs.get("key_refused"):
+        run.notes.append(
+            "TMDB refused the token in TMDB_TOKEN (HTTP 401), so titles were left for later; check it at "
+            "https://www.themoviedb.org/settings/api and run again"
+        )
+    record = _record(run, plan, accounted)
+    write_run_record(run.data.path, record)
+    run.once(load, collected, str(run.data.warehouse), str(run.data.path), settings.warehouse)
+    write_run_record(run.data.path, record | _times(run) | {"is_loaded": True})
+
+
+def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
+    """The record of the run, as ``tasks.warehouse`` loads it and ``tasks.report`` words it."""
+    counts = {stage["stage"]: stage for stage in accounted.stages}
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "started_at": run.started_at,
+        **_times(run),
+        "state": "incomplete" if accounted.failed_count else "completed",
+        "roots": json.dumps(run.roots),
+        "version": version("reelhouse"),
+        "python_version": platform.python_version(),
+        "settings": run.settings.model_dump_json(),
+        "file_count": plan.file_count,
+        "probe_count": sum(counts["probe"][f"{outcome}_count"] for outcome in ("done", "quarantined", "failed")),
+        "call_count": accounted.costs.get("calls", 0),
+        "image_count": accounted.costs.get("downloads", 0),
+        "task_run_count": run.task_run_count,
+        "peak_memory_bytes": _peak_memory_bytes(),
+        "counters": {
+            "new_files": plan.new_count,
+            "changed_files": plan.changed_count,
+            "vanished_files": plan.vanished_count,
+            "returned_files": plan.returned_count,
+            **accounted.costs,
+        },
+        "notes": run.notes,
+        "run_stages": accounted.stages,
+        "run_skips": accounted.skips,
+        "failures": accounted.failures,
+        "quarantine": accounted.quarantine,
+    }
+
+
+def _times(run: _Run) -> dict[str, Any]:
+    now = utc_now()
+    return {"finished_at": now, "wall_s": (now - run.started_at).total_seconds()}
+
+
+def _peak_memory_bytes() -> int | None:
+    """Largest resident memory of this process so far; ``None`` where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes
+
+
+def _discover(run: _Run, disk: TaskRunner[Any], root_paths: Sequence[bytes]) -> Results:
+    entries = pl.DataFrame([row for path in root_paths for row in top_entries(path, run.settings.discovery)])
+    batches = cut(
+        entries,
+        stage="discover",
+        staging=Path(run.staging),
+        id_column="entry_id",
+        batch_size=1,
+        max_batches=DISCOVER_BATCHES,
+    )
+    run.begin("discover", entries.height, batches)
+    progress.begin("discover")  # it counts files, and how many there are is what it finds out
+    results = run.wait(run.map(disk, discover, batches, settings=run.settings.discovery), batches, id_column="entry_id")
+    progress.finish("discover")
+    return results
+
+
+def _ask_the_world(run: _Run, net: TaskRunner[Any], identified: Results) -> Results:
+    """Match, scrape and fetch artwork, each stage for what the one before it found."""
+    settings, options, data_dir = run.settings, run.settings.flow, str(run.data.path)
+    is_deferred = _provide_token("tmdb") is None
+    if is_deferred:
+        run.notes.append(
+            "no TMDB_TOKEN: titles were not looked up, so there are no texts, credits, ratings or artwork; get a free "
+            "token at https://www.themoviedb.org/settings/api, export TMDB_TOKEN=... and run again"
+        )
+
+    def stage(name: str, plan: StagePlan, door: Task[..., BatchResult], id_column: str, **fixed: Any) -> Results:
+        run.begin(name, plan.total_count, plan.batches, is_deferred=is_deferred)
+        if is_deferred:
+            return ()
+        results = run.wait(run.map(net, door, plan.batches, **fixed), plan.batches, id_column=id_column)
+        progress.finish(name)
+        return results
+
+    scraping = {"settings": settings.scrape, "data_dir": data_dir}
+    plan = run.once(plan_matches, run.staging, identified, settings.scrape, options, run.started_at)
+    matched = stage("match", plan, match, "title_key", **scraping)
+    plan = run.once(plan_scrape, run.staging, matched, settings.scrape, options, run.started_at)
+    scraped = stage("scrape", plan, scrape_titles, "title_id", **scraping)
+    plan = run.once(plan_collections, run.staging, scraped, settings.scrape, options, run.started_at)
+    grouped = stage("collections", plan, scrape_collections, "collection_id", **scraping)
+    fetched: Results = ()
+    if settings.artwork.enabled:
+        known = (*scraped, *grouped)
+        plan = run.once(plan_artwork, run.staging, known, settings.artwork, settings.scrape.language, options, data_dir)
+        address = _image_address(run, is_needed=bool(plan.batches) and not is_deferred)
+        is_deferred = is_deferred or (address is None and bool(plan.batches))
+        fetched = stage(
+            "artwork",
+            plan,
+            fetch_artwork,
+            "artwork_id",
+            settings=settings.artwork,
+            image_base_url=address,
+            data_dir=data_dir,
+        )
+    return (*matched, *scraped, *grouped, *fetched)
+
+
+def _image_address(run: _Run, *, is_needed: bool) -> str | None:
+    """Where pictures are fetched from; ``None`` where that is not needed, or the service does not say now."""
+    if not is_needed:
+        return None
+    run.task_run_count += 1
+    state = image_base_url(run.settings.scrape, str(run.data.path), return_state=True)
+    if state.is_completed():
+        address: str = state.result()
+        return address
+    run.states.append(state)
+    run.notes.append(f"pictures were left for later: {state.result(raise_on_failure=False)}")
+    return None
+
+
+def _provide_token(provider: str) -> SecretStr | None:
+    """The token from the environment, or from the Prefect block that may hold it."""
+    token = secrets.token_of(provider)
+    if token is None:
+        try:
+            block = Secret.load(TOKEN_BLOCKS[provider])
+        except ValueError:  # there is no such block
+            return None
+        secrets.provide(provider, SecretStr(block.get()))
+        token = secrets.token_of(provider)
+    return token

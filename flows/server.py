@@ -1,0 +1,179 @@
+"""A real Prefect server on loopback for the time it is needed.
+
+The server is started as a child of a small guard process (this module run as a program). The guard waits on a pipe:
+when the program that started it ends, in whatever way, the pipe closes and the guard ends the server, so that nothing
+is left behind even after ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import Refused
+
+HOST = "127.0.0.1"
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 15.0
+
+SERVER_SETTINGS: Mapping[str, str] = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # One write for 200 events instead of one each: a third of the server's work for the same record.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+
+class ServerNotStarted(Refused):
+    """The Prefect server did not come up; the message names its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    api_url: str
+    ui_url: str
+    log: Path | None
+    """Its log; ``None`` for a server that somebody else runs."""
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on ``port``."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+@contextmanager
+def serving(home: Path, *, port: int | None = None, meanwhile: Callable[[], object] | None = None) -> Iterator[Server]:
+    """Give the Prefect server to use: the one named by ``PREFECT_API_URL``, else one of our own on loopback.
+
+    Our own keeps its database and results in ``home`` and ends with the block. For both the environment of this process
+    is set so that Prefect, imported afterwards, uses the server.
+
+    Args:
+        port: where to listen; a free one by default.
+        meanwhile: called while our own server starts, which takes seconds; for imports.
+
+    Raises:
+        ServerNotStarted: it did not answer within two minutes, or ended at once.
+    """
+    given = os.environ.get("PREFECT_API_URL")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    if given:
+        if meanwhile is not None:
+            meanwhile()
+        yield Server(given, given.removesuffix("/api"), None)
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    chosen = port or free_port()
+    server = Server(f"http://{HOST}:{chosen}/api", f"http://{HOST}:{chosen}", home / "server.log")
+    os.environ["PREFECT_HOME"] = str(home)
+    os.environ["PREFECT_API_URL"] = server.api_url
+    try:
+        with _started(server, home, chosen, meanwhile):
+            yield server
+    finally:
+        del os.environ["PREFECT_API_URL"]
+
+
+@contextmanager
+def _started(server: Server, home: Path, port: int, meanwhile: Callable[[], object] | None) -> Iterator[None]:
+    assert server.log is not None
+    environment = {
+        **os.environ,
+        **SERVER_SETTINGS,
+        "PREFECT_HOME": str(home),
+        "PREFECT_UI_API_URL": server.api_url,
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+    }
+    with server.log.open("wb") as log:
+        guard = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,  # Ctrl-C in the terminal is for us; we end the server in order
+        )
+        try:
+            if meanwhile is not None:
+                meanwhile()
+            _wait_until_healthy(server, guard)
+            yield
+        finally:
+            assert guard.stdin is not None
+            guard.stdin.close()
+            try:
+                guard.wait(STOP_TIMEOUT_S + 5)
+            except subprocess.TimeoutExpired:
+                os.killpg(guard.pid, signal.SIGKILL)
+                guard.wait()
+
+
+def _wait_until_healthy(server: Server, guard: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if guard.poll() is not None:
+            raise ServerNotStarted(f"the Prefect server ended while starting; its log is {server.log}")
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
+            with opener.open(f"{server.api_url}/health", timeout=2):
+                return
+        time.sleep(0.1)
+    raise ServerNotStarted(f"the Prefect server did not answer within {START_TIMEOUT_S:g} s; its log is {server.log}")
+
+
+def _guard(port: int) -> int:
+    """Run the server until standard input closes; the program part of this module."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+
+    def end_with_child() -> None:
+        os._exit(child.wait() or 1)
+
+    threading.Thread(target=end_with_child, daemon=True).start()
+    while sys.stdin.buffer.read(1):
+        pass
+    child.terminate()
+    try:
+        child.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_guard(int(sys.argv[1])))

@@ -1,0 +1,121 @@
+"""Ask a service, or the store where it has the answer; equal questions at the same moment are asked once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from tasks.core.clock import utc_now
+from tasks.core.errors import AnswerInvalid, AnswerNotFound
+from tasks.http import client, loop
+from tasks.http.client import Policy, Usage
+from tasks.http.store import Answer, Store, pack
+
+
+class Answers:
+    """What is known of services in one data folder, and the way to learn more."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._asked: dict[str, asyncio.Task[Answer]] = {}
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        policy: Policy,
+        headers: Mapping[str, str],
+        max_age: timedelta,
+        usage: Usage,
+        media_type: str = "application/json",
+    ) -> Answer:
+        """The answer to a GET of ``url``: kept, if it is younger than ``max_age``, else asked for and kept.
+
+        An older one is revalidated by its ETag. An answer 404 is kept like any other.
+
+        Args:
+            url: without secrets; ``headers`` hold those.
+            media_type: what the service's documents promise; a page of a captive portal must not be kept for weeks.
+
+        Raises:
+            AnswerNotFound: the service has nothing there (HTTP 404).
+            AnswerInvalid: the answer is of another media type.
+            StorageFull: it cannot be kept.
+            RefreshError: see :func:`tasks.http.client.get`.
+        """
+        task = self._asked.get(url)
+        if task is None:
+            task = asyncio.create_task(self._fetch(url, policy, headers, max_age, usage, media_type))
+            self._asked[url] = task
+            task.add_done_callback(lambda done: self._settled(url, done))
+        else:
+            usage.cache_hits += 1
+        answer = await asyncio.shield(task)  # one asker that is interrupted must not cost the others their answer
+        if answer.status == 404:
+            raise AnswerNotFound(item=answer.url, reason=f"{policy.provider.upper()} has nothing there (HTTP 404)")
+        return answer
+
+    def _settled(self, url: str, task: asyncio.Task[Answer]) -> None:
+        del self._asked[url]
+        if not task.cancelled():
+            task.exception()  # where nobody is left to see it, asyncio need not complain
+
+    async def _fetch(
+        self,
+        url: str,
+        policy: Policy,
+        headers: Mapping[str, str],
+        max_age: timedelta,
+        usage: Usage,
+        media_type: str,
+    ) -> Answer:
+        public_url = client.safe_url(url)
+        kept = await asyncio.to_thread(self.store.get, public_url)
+        if kept is not None and utc_now() - kept.fetched_at < max_age:
+            usage.cache_hits += 1
+            return kept
+        conditions = {"If-None-Match": kept.etag} if kept is not None and kept.etag and kept.status == 200 else {}
+        reply = await client.get(url, policy=policy, headers={**headers, **conditions}, usage=usage)
+        if reply.status == 304:
+            if kept is None or not conditions:
+                raise AnswerInvalid(item=public_url, reason="HTTP 304 to a question that set no condition")
+            usage.revalidated += 1
+            answer = replace(kept, fetched_at=utc_now())
+        else:
+            found = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if found != media_type:
+                said = f"answered HTTP {reply.status} with {found or 'no media type'}, not {media_type}"
+                raise AnswerInvalid(item=public_url, reason=said)
+            packed = reply.body if reply.is_gzipped else pack(reply.body)
+            answer = Answer(policy.provider, public_url, reply.status, reply.headers.get("etag"), utc_now(), packed)
+        if self.store.put(answer):
+            await asyncio.to_thread(self.store.flush)
+        return answer
+
+
+_lock = threading.Lock()
+_open: dict[Path, Answers] = {}
+
+
+def answers_in(data_dir: str | Path) -> Answers:
+    """The answers kept in ``data_dir``: one object for all steps of the process, opened when first asked for."""
+    folder = Path(data_dir).resolve()
+    with _lock:
+        if folder not in _open:
+            _open[folder] = Answers(Store(folder))
+        return _open[folder]
+
+
+async def _close_stores() -> None:
+    with _lock:
+        opened = list(_open.values())
+        _open.clear()
+    for answers in opened:
+        answers.store.close()
+
+
+loop.on_close(_close_stores)

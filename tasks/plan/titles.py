@@ -1,0 +1,118 @@
+"""Find the titles that must be matched, scraped, or whose collection must be asked for. Pure: frames in, frames out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from tasks.schema.titles import Matches
+
+MATCH_ITEM = {
+    "title_key": pl.String,
+    "kind": pl.String,
+    "title": pl.String,
+    "year": pl.Int64,
+    "tmdb_id": pl.Int64,
+    "imdb_id": pl.String,
+    "tvdb_id": pl.Int64,
+}
+SCRAPE_ITEM = {"title_id": pl.String, "kind": pl.String, "provider_id": pl.String}
+
+
+def named_titles(identities: pl.DataFrame) -> pl.DataFrame:
+    """One row a title key: what the names of its files say (columns of ``MATCH_ITEM``), in key order.
+
+    Files that share a key may spell the title differently; the commonest spelling is taken, the first in order of the
+    alphabet where two are as common, so that the same library always asks the same question.
+    """
+    return (
+        identities.filter(pl.col("title_key").is_not_null() & pl.col("title_kind").is_not_null())
+        .sort("title_key", "title")
+        .group_by("title_key", maintain_order=True)
+        .agg(
+            pl.col("title_kind").first().alias("kind"),
+            pl.col("title").drop_nulls().mode().sort().first(),
+            pl.col("year").drop_nulls().mode().sort().first(),
+            pl.col("tmdb_id").drop_nulls().first(),
+            pl.col("imdb_id").drop_nulls().first(),
+            pl.col("tvdb_id").drop_nulls().first(),
+        )
+        .with_columns(pl.col("title").fill_null(""))
+        .select([pl.col(name).cast(dtype) for name, dtype in MATCH_ITEM.items()])
+    )
+
+
+def extras_of_shows(identities: pl.DataFrame) -> pl.DataFrame:
+    """The extras that were taken for extras of a movie, rewritten as those of the show of that name and year.
+
+    ``Show (2017)/Featurettes/x.mkv`` alone cannot tell; the episodes beside it can. Where a movie of the same name and
+    year has files too, nothing is changed.
+    """
+    name = [pl.col("title").str.to_lowercase(), pl.col("year")]
+    movies = identities.filter(pl.col("kind") == "movie").select("title_key").unique()
+    shows = (
+        identities.filter((pl.col("kind") == "episode") & pl.col("title_key").is_not_null())
+        .select(*name, show_key="title_key")
+        .unique(["title", "year"], keep="first", maintain_order=True)
+    )
+    extras = identities.filter((pl.col("kind") == "extra") & (pl.col("title_kind") == "movie"))
+    return (
+        extras.join(movies, on="title_key", how="anti")
+        .join(shows, left_on=name, right_on=["title", "year"], how="inner", nulls_equal=True)
+        .with_columns(title_kind=pl.lit("show"), title_key="show_key")
+        .select(identities.columns)
+    )
+
+
+def titles_to_match(
+    named: pl.DataFrame, matches: pl.DataFrame, *, now: datetime, unmatched_retry_days: float
+) -> pl.DataFrame:
+    """The named titles with no match yet, and those found unknown longer ago than ``unmatched_retry_days``."""
+    settled = matches.filter(
+        (pl.col("status") == "matched") | (pl.col("decided_at") > now - timedelta(days=unmatched_retry_days))
+    )
+    return named.join(settled.select("title_key"), on="title_key", how="anti", maintain_order="left")
+
+
+def matched_titles(named: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+    """The distinct titles of the library (columns of ``SCRAPE_ITEM``), in order of their id.
+
+    Args:
+        named: titles that files name now; a match whose files are gone needs no refresh.
+        matches: matches of earlier runs and of this one; a later row replaces an earlier one of its key.
+    """
+    return (
+        matches.unique("title_key", keep="last", maintain_order=True)
+        .join(named.select("title_key"), on="title_key", how="semi")
+        .filter(pl.col("status") == "matched")
+        .unique("title_id")
+        .sort("title_id")
+        .select([pl.col(name).cast(dtype) for name, dtype in SCRAPE_ITEM.items()])
+    )
+
+
+def older_than(
+    wanted: pl.DataFrame, scraped: pl.DataFrame, *, key: str, now: datetime, max_age_days: float
+) -> pl.DataFrame:
+    """The ``wanted`` rows that were never scraped, or longer ago than ``max_age_days``."""
+    fresh = scraped.filter(pl.col("scraped_at") > now - timedelta(days=max_age_days))
+    return wanted.join(fresh.select(key), on=key, how="anti", maintain_order="left")
+
+
+def collections_of(titles: pl.DataFrame) -> pl.DataFrame:
+    """The distinct collections that movies belong to: ``collection_id`` and ``provider_id``, in order of their id."""
+    return (
+        titles.select("collection_id")
+        .drop_nulls()
+        .unique()
+        .sort("collection_id")
+        .with_columns(pl.col("collection_id").str.split(":").list.last().alias("provider_id"))
+    )
+
+
+def merged_matches(*frames: pl.DataFrame) -> pl.DataFrame:
+    """Matches of several sources in one frame, with the columns of ``matches``; later frames win."""
+    return pl.concat([frame.select(list(Matches.dtypes())) for frame in frames]).unique(
+        "title_key", keep="last", maintain_order=True
+    )

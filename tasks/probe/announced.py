@@ -1,0 +1,109 @@
+"""How many bytes a file must have by what its container announces: a cheap way to see that the end is missing.
+
+A few reads of some bytes each, never a walk through the file. What can be told:
+
+* Matroska, WebM: the segment states its size, unless it was written as a live stream (RFC 8794, section 6.2).
+* MP4, MOV: the top-level boxes form a chain (ISO/IEC 14496-12, section 4.2); followed for ``MAX_BOXES`` boxes, which is
+  all of them but in long fragmented files.
+* AVI: the RIFF chunks form a chain (OpenDML 1.02).
+* ASF, WMV: the file properties state the size, unless they mark a broadcast (ASF specification, section 3.2).
+
+MPEG streams (ts, m2ts, mpg, vob), FLV and Ogg announce nothing: without its end such a file is a whole shorter one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+Read = Callable[[int, int], bytes]
+"""``read(size, offset)``: up to ``size`` bytes from ``offset``, fewer at the end of the file; as ``os.pread``."""
+
+MAX_BOXES = 64
+_HEAD_BYTES = 4_096
+_BOXES = frozenset(b"ftyp styp moov mdat moof mfra sidx ssix free skip wide meta uuid udta pdin prft emsg pnot".split())
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+def announced_size(read: Read) -> int | None:
+    """Bytes the file must at least have; ``None`` where its container does not say.
+
+    Raises:
+        OSError: the disk did not answer.
+    """
+    head = read(_HEAD_BYTES, 0)
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return _matroska(head)
+    if head[:4] == b"RIFF":
+        return _riff(read)
+    if head.startswith(_ASF_HEADER):
+        return _asf(head)
+    if head[4:8] in _BOXES:
+        return _boxes(read)
+    return None
+
+
+def _matroska(head: bytes) -> int | None:
+    header = _size(head, 4)
+    if header is None:
+        return None
+    segment_at = header[1] + header[0]
+    if head[segment_at : segment_at + 4] != b"\x18\x53\x80\x67":
+        return None
+    segment = _size(head, segment_at + 4)
+    return None if segment is None else segment[1] + segment[0]
+
+
+def _size(data: bytes, at: int) -> tuple[int, int] | None:
+    """An EBML size and the offset behind it; ``None`` for an unknown size (all bits set) or missing bytes."""
+    if at >= len(data) or data[at] == 0:
+        return None
+    length = 9 - data[at].bit_length()
+    if at + length > len(data):
+        return None
+    bits = 7 * length
+    value = int.from_bytes(data[at : at + length], "big") & ((1 << bits) - 1)
+    return None if value == (1 << bits) - 1 else (value, at + length)
+
+
+def _boxes(read: Read) -> int | None:
+    at = 0
+    for _ in range(MAX_BOXES):
+        box = read(16, at)
+        if len(box) < 8 or box[4:8] not in _BOXES:
+            return at or None
+        size = int.from_bytes(box[:4], "big")
+        if size == 1 and len(box) == 16:
+            size = int.from_bytes(box[8:], "big")
+        if size < 8:  # 0 reaches to the end of the file, the rest is not allowed
+            return at or None
+        at += size
+    return at
+
+
+def _riff(read: Read) -> int | None:
+    at = 0
+    for _ in range(MAX_BOXES):
+        chunk = read(8, at)
+        if len(chunk) < 8 or chunk[:4] != b"RIFF":
+            return at or None
+        size = int.from_bytes(chunk[4:], "little")
+        if size in (0, 0xFFFFFFFF):  # never filled in: the writer did not come to its end
+            return at or None
+        at += 8 + size
+    return at
+
+
+def _asf(head: bytes) -> int | None:
+    at = 30
+    while at + 92 <= len(head):
+        guid, size = head[at : at + 16], int.from_bytes(head[at + 16 : at + 24], "little")
+        if guid == _ASF_FILE_PROPERTIES:
+            (file_size,) = struct.unpack_from("<Q", head, at + 40)
+            is_broadcast = head[at + 88] & 1
+            return None if is_broadcast or not file_size else int(file_size)
+        if size < 24:
+            return None
+        at += size
+    return None

@@ -1,0 +1,211 @@
+"""The facts of a run, from its record, the warehouse and the timing summary; nothing is worded here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tasks.report.library import LibraryFacts, read_library
+
+
+@dataclass(frozen=True)
+class StageAccount:
+    """What became of the items of one stage."""
+
+    stage: str
+    total_count: int
+    unchanged_count: int
+    done_count: int
+    quarantined_count: int
+    failed_count: int
+    deferred_count: int
+
+    @property
+    def unaccounted_count(self) -> int:
+        """Items that stand nowhere; anything but 0 is a fault of ours and is shown."""
+        return self.total_count - (
+            self.unchanged_count + self.done_count + self.quarantined_count + self.failed_count + self.deferred_count
+        )
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Entries that discovery passed over for one reason."""
+
+    root: str
+    reason: str
+    skip_count: int
+    example_path: str
+
+
+@dataclass(frozen=True)
+class ItemGroup:
+    """Items that failed or were set aside for the same cause."""
+
+    where: str
+    """Stage, or table whose checks refused the row."""
+    cause: str
+    is_transient: bool
+    item_count: int
+    items: tuple[tuple[str, str], ...]
+    """Item and reason, in the order of the items, the first few of ``item_count``."""
+    query: str
+    """SQL that lists all of them."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where time went: one row of the timing summary."""
+
+    name: str
+    count: int
+    error_count: int
+    p50_s: float
+    p95_s: float
+    total_s: float
+    wall_ratio: float | None
+    concurrency: float | None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """All that a report says."""
+
+    run_id: str
+    name: str
+    state: str
+    wall_s: float | None
+    roots: tuple[str, ...]
+    file_count: int
+    probe_count: int
+    call_count: int
+    image_count: int
+    task_run_count: int
+    peak_memory_bytes: int | None
+    counters: Mapping[str, int]
+    """What it cost besides, by name; names that end in ``_bytes`` are sizes."""
+    stages: tuple[StageAccount, ...]
+    skips: tuple[Skip, ...]
+    failures: tuple[ItemGroup, ...]
+    quarantine: tuple[ItemGroup, ...]
+    library: LibraryFacts | None
+    """``None`` where there is no warehouse yet."""
+    scopes: tuple[Scope, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether the run found everything as the last one had left it."""
+        return not (
+            any(stage.done_count or stage.failed_count for stage in self.stages)
+            or any(self.counters.get(f"{change}_files") for change in ("new", "changed", "vanished", "returned"))
+            or self.probe_count + self.call_count + self.image_count
+        )
+
+
+def facts(
+    run: Mapping[str, Any],
+    *,
+    warehouse: Path | None = None,
+    durations: pl.DataFrame | None = None,
+    item_limit: int = 20,
+    scope_limit: int = 12,
+) -> RunFacts:
+    """The facts of one run.
+
+    Args:
+        run: a row of ``runs`` as a mapping, with the rows of its parts as lists of mappings under ``run_stages``,
+            ``run_skips``, ``failures`` and ``quarantine``, and optionally ``counters`` (a mapping of names to counts)
+            and ``notes`` (sentences for people). Of ``runs`` only ``run_id`` must be there.
+        warehouse: the DuckDB file, read only; it need not exist.
+        durations: what ``tasks.timings.durations`` gives.
+        item_limit: items listed of one cause.
+        scope_limit: scopes listed, those with the largest totals.
+
+    Raises:
+        WarehouseDamaged: the warehouse cannot be opened as a DuckDB database.
+    """
+    roots = run.get("roots") or ()
+    return RunFacts(
+        run_id=run["run_id"],
+        name=run.get("name") or run["run_id"],
+        state=run.get("state") or "unknown",
+        wall_s=run.get("wall_s"),
+        roots=tuple(json.loads(roots) if isinstance(roots, str) else (str(root) for root in roots)),
+        file_count=run.get("file_count") or 0,
+        probe_count=run.get("probe_count") or 0,
+        call_count=run.get("call_count") or 0,
+        image_count=run.get("image_count") or 0,
+        task_run_count=run.get("task_run_count") or 0,
+        peak_memory_bytes=run.get("peak_memory_bytes"),
+        counters=dict(run.get("counters") or {}),
+        stages=tuple(
+            StageAccount(**{field: row[field] for field in StageAccount.__dataclass_fields__})
+            for row in run.get("run_stages", ())
+        ),
+        skips=tuple(
+            sorted(
+                (
+                    Skip(**{field: row[field] for field in Skip.__dataclass_fields__})
+                    for row in run.get("run_skips", ())
+                ),
+                key=lambda skip: (skip.root, -skip.skip_count, skip.reason),
+            )
+        ),
+        failures=_groups(
+            ((r["stage"], r["cause"], r["is_transient"], r["item"], r["reason"]) for r in run.get("failures", ())),
+            limit=item_limit,
+            query="SELECT item, reason FROM failures WHERE run_id = {run} AND stage = {where} AND cause = {cause}",
+            run_id=run["run_id"],
+        ),
+        quarantine=_groups(
+            (
+                (r["refused_by"], "", False, r.get("item") or r["row_key"], r["reason"])
+                for r in run.get("quarantine", ())
+            ),
+            limit=item_limit,
+            query="SELECT item, reason FROM quarantine WHERE run_id = {run} AND refused_by = {where}",
+            run_id=run["run_id"],
+        ),
+        library=read_library(warehouse) if warehouse is not None and warehouse.exists() else None,
+        scopes=_scopes(durations, scope_limit),
+        notes=tuple(run.get("notes") or ()),
+    )
+
+
+def _groups(
+    rows: Iterable[tuple[str, str, bool, str, str]], *, limit: int, query: str, run_id: str
+) -> tuple[ItemGroup, ...]:
+    """Rows of (where, cause, is transient, item, reason) by where and cause, the largest group first."""
+    by_cause: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    transient: dict[tuple[str, str], bool] = {}
+    for where, cause, is_transient, item, reason in rows:
+        by_cause.setdefault((where, cause), []).append((item, reason))
+        transient[where, cause] = is_transient
+    return tuple(
+        ItemGroup(
+            where=where,
+            cause=cause,
+            is_transient=transient[where, cause],
+            item_count=len(items),
+            items=tuple(sorted(items)[:limit]),
+            query=query.format(run=_quoted(run_id), where=_quoted(where), cause=_quoted(cause)),
+        )
+        for (where, cause), items in sorted(by_cause.items(), key=lambda group: (-len(group[1]), group[0]))
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _scopes(durations: pl.DataFrame | None, limit: int) -> tuple[Scope, ...]:
+    if durations is None:
+        return ()
+    rows: Sequence[dict[str, Any]] = durations.head(limit).to_dicts()
+    return tuple(Scope(**{field: row[field] for field in Scope.__dataclass_fields__}) for row in rows)

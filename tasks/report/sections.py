@@ -1,0 +1,214 @@
+"""The report in words and tables, before any form: facts in, sections out. Pure.
+
+Every cell is text for one line: what came from file names or services is escaped here, once for all forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.core.units import human_duration, human_size, printable
+from tasks.report.facts import ItemGroup, RunFacts, StageAccount
+from tasks.report.library import LibraryFacts, Share
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table; the columns named in ``numbers`` are aligned to the right."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[str] = frozenset()
+    total: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    grid: Grid | None = None
+    lines: tuple[str, ...] = ()
+    tone: str = "plain"
+    """plain, good, bad or note: what colour says, and words say too."""
+    query: str | None = None
+
+
+def headline(facts: RunFacts) -> tuple[str, str]:
+    """One sentence about the run and its tone."""
+    took = "" if facts.wall_s is None else f" in {human_duration(facts.wall_s)}"
+    name = printable(facts.name)
+    failed = sum(s.failed_count for s in facts.stages)
+    if any(s.unaccounted_count for s in facts.stages):
+        return f"Run {name} ended{took}, and its account does not add up: please report this", "bad"
+    if failed:
+        return f"Run {name} finished{took}; {_of(failed, 'item')} failed and can be tried again", "bad"
+    if facts.state != "completed":
+        return f"Run {name} ended as {printable(facts.state)}{took}", "bad"
+    if facts.did_nothing:
+        return f"Run {name} completed{took}: nothing has changed since the last run", "good"
+    return f"Run {name} completed{took}", "good"
+
+
+def sections(facts: RunFacts) -> list[Section]:
+    """What the report says, most important first."""
+    found = [*_account(facts.stages)]
+    found += [_items("Failed in", group) for group in facts.failures]
+    found += [_items("Set aside by", group) for group in facts.quarantine]
+    if facts.skips:
+        found.append(_skips(facts))
+    if facts.library is not None:
+        found += _library(facts.library)
+    found.append(_costs(facts))
+    if facts.scopes:
+        found.append(_scopes(facts))
+    if facts.notes:
+        found.append(Section("Notes", lines=tuple(printable(n) for n in facts.notes), tone="note"))
+    return found
+
+
+_ACCOUNT = ("total", "unchanged", "done", "quarantined", "failed", "deferred")
+
+
+def _account(stages: Sequence[StageAccount]) -> list[Section]:
+    if not stages:
+        return []
+    rows = tuple(
+        (printable(stage.stage), *(f"{getattr(stage, f'{name}_count'):,}" for name in _ACCOUNT)) for stage in stages
+    )
+    total = ("all", *(f"{sum(getattr(stage, f'{name}_count') for stage in stages):,}" for name in _ACCOUNT))
+    grid = Grid(("stage", *_ACCOUNT), rows, frozenset(_ACCOUNT), total)
+    wrong = tuple(
+        f"{printable(s.stage)}: {s.unaccounted_count:+,} of {s.total_count:,} items are not accounted for"
+        for s in stages
+        if s.unaccounted_count
+    )
+    return [
+        Section(
+            "What was done",
+            grid=grid,
+            lines=wrong
+            or ("Every item is accounted for: total = unchanged + done + quarantined + failed + deferred.",),
+            tone="bad" if wrong else "plain",
+        )
+    ]
+
+
+def _items(title: str, group: ItemGroup) -> Section:
+    where = printable(group.where) + (f", {printable(group.cause)}" if group.cause else "")
+    hope = " (may succeed when tried again)" if group.is_transient else ""
+    more = group.item_count - len(group.items)
+    return Section(
+        f"{title} {where}: {_of(group.item_count, 'item')}{hope}",
+        grid=Grid(("item", "reason"), tuple((printable(i), printable(r)) for i, r in group.items)),
+        lines=(f"and {more:,} more; all of them:",) if more else (),
+        tone="bad",
+        query=printable(group.query) if more else None,
+    )
+
+
+def _skips(facts: RunFacts) -> Section:
+    several = len({skip.root for skip in facts.skips}) > 1
+    head = ("reason", "entries", "for example", *(("root",) if several else ()))
+    rows = tuple(
+        (
+            printable(skip.reason),
+            f"{skip.skip_count:,}",
+            printable(skip.example_path),
+            *((printable(skip.root),) if several else ()),
+        )
+        for skip in facts.skips
+    )
+    return Section("What was passed over", grid=Grid(head, rows, frozenset({"entries"})))
+
+
+def _library(library: LibraryFacts) -> list[Section]:
+    episodes = f"{_of(library.show_count, 'show')} with {_of(library.episode_count, 'episode')}"
+    watch = f"{human_duration(library.duration_s)} to watch"
+    lines = [
+        f"{_of(library.file_count, 'video file')}, {human_size(library.size_bytes)}, {watch}",
+        f"{_of(library.movie_count, 'film')}, {episodes}, {_of(library.extra_count, 'extra')}",
+        f"{_of(library.artwork_count, 'picture')}, {human_size(library.artwork_size_bytes)}",
+    ]
+    open_points = [
+        (library.duplicate_count, "film or episode in more than one file", "films or episodes in more than one file"),
+        (library.missing_episode_count, "episode missing", "episodes missing"),
+        (
+            library.unmatched_count,
+            "file whose title was not found for certain",
+            "files whose titles were not found for certain",
+        ),
+        (library.unknown_count, "file whose name says nothing", "files whose names say nothing"),
+        (library.unreadable_count, "file that cannot be read as video", "files that cannot be read as video"),
+    ]
+    lines += [f"{count:,} {one if count == 1 else many}" for count, one, many in open_points if count]
+    lines.append(
+        'Look closer: reelhouse sql "FROM library", or duplicates, missing_episodes, unmatched, missing_artwork'
+    )
+    made_of = [
+        ("quality", library.by_quality),
+        ("codec", library.by_codec),
+        ("HDR", library.by_hdr),
+        ("audio language", library.by_language),
+    ]
+    rows = tuple((label, _spread(shares)) for label, shares in made_of if shares)
+    grid = Grid(("by", "files (size)"), rows) if rows else None
+    return [Section("The library", lines=tuple(lines)), *([Section("Made of", grid=grid)] if grid else [])]
+
+
+_SPREAD_LIMIT = 8
+
+
+def _spread(shares: Sequence[Share]) -> str:
+    shown = [f"{printable(s.name)} {s.file_count:,} ({human_size(s.size_bytes)})" for s in shares[:_SPREAD_LIMIT]]
+    rest = len(shares) - len(shown)
+    return ", ".join(shown) + (f", and {rest:,} more" if rest else "")
+
+
+_SAID_ABOVE = ("calls", "downloads")
+
+
+def _costs(facts: RunFacts) -> Section:
+    work = [
+        f"{_of(facts.probe_count, 'file')} measured",
+        f"{_of(facts.call_count, 'request')} sent",
+        f"{_of(facts.image_count, 'picture')} downloaded",
+        _of(facts.task_run_count, "Prefect task run"),
+    ]
+    lines = [", ".join(work)]
+    counters = [
+        f"{printable(name).removesuffix('_bytes').replace('_', ' ')}: "
+        + (human_size(count) if name.endswith("_bytes") else f"{count:,}")
+        for name, count in sorted(facts.counters.items())
+        if count and name not in _SAID_ABOVE
+    ]
+    if counters:
+        lines.append(", ".join(counters))
+    if facts.wall_s and facts.file_count:
+        lines.append(f"{facts.file_count / facts.wall_s:,.1f} files a second")
+    if facts.peak_memory_bytes:
+        lines.append(f"{human_size(facts.peak_memory_bytes)} of memory at most")
+    return Section("What it cost", lines=tuple(lines))
+
+
+def _scopes(facts: RunFacts) -> Section:
+    head = ("scope", "count", "errors", "p50", "p95", "total", "of wall", "at once")
+    rows = tuple(
+        (
+            printable(scope.name),
+            f"{scope.count:,}",
+            f"{scope.error_count:,}",
+            human_duration(scope.p50_s),
+            human_duration(scope.p95_s),
+            human_duration(scope.total_s),
+            "" if scope.wall_ratio is None else f"{scope.wall_ratio:.0%}",
+            "" if scope.concurrency is None else f"{scope.concurrency:.1f}",
+        )
+        for scope in facts.scopes
+    )
+    return Section("Where time went", grid=Grid(head, rows, frozenset(head[1:])))
+
+
+def _of(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

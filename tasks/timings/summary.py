@@ -1,0 +1,156 @@
+"""What the timings of a run come to: durations and values by name, shares of the wall time, concurrency. Pure."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from tasks.core.units import human_duration, human_size, printable
+
+_END = pl.col("started_at") + pl.duration(microseconds=(pl.col("value") * 1e6).round().cast(pl.Int64))
+
+
+def wall_s(timings: pl.DataFrame) -> float:
+    """Seconds from the first start to the last end of any record; 0 without records."""
+    if not timings.height:
+        return 0.0
+    ends = timings.select(pl.when(pl.col("kind") == "duration").then(_END).otherwise(pl.col("started_at")).max())
+    first, last = timings["started_at"].min(), ends.item()
+    return float((last - first).total_seconds())
+
+
+def durations(timings: pl.DataFrame) -> pl.DataFrame:
+    """One row a name of a measured scope, the largest total first.
+
+    Columns: ``name, count, error_count, min_s, mean_s, p50_s, p95_s, max_s, total_s``;
+    ``busy_s``: time during which at least one such scope was open; ``wall_ratio``: its share of the run's wall time;
+    ``concurrency``: sum of durations / ``busy_s``, how many were open on average while any was;
+    ``bytes``: sum of the attribute, null where no scope has it.
+
+    Percentiles are interpolated linearly, as ``quantile_cont`` of SQL does. A scope contains those inside it, so
+    totals of different names must not be added.
+    """
+    whole_s = wall_s(timings)
+    spans = timings.filter(pl.col("kind") == "duration")
+    value = pl.col("value")
+    stats = spans.group_by("name").agg(
+        pl.len().cast(pl.Int64).alias("count"),
+        (~pl.col("ok")).sum().cast(pl.Int64).alias("error_count"),
+        value.min().alias("min_s"),
+        value.mean().alias("mean_s"),
+        value.quantile(0.5, "linear").alias("p50_s"),
+        value.quantile(0.95, "linear").alias("p95_s"),
+        value.max().alias("max_s"),
+        value.sum().alias("total_s"),
+        pl.when(pl.col("bytes").count() > 0).then(pl.col("bytes").sum()).alias("bytes"),
+    )
+    # Union of intervals: in the order of their starts each adds what lies beyond the latest end so far.
+    begin_s = pl.col("started_at").dt.epoch("us") / 1e6
+    busy = (
+        spans.sort("name", "started_at")
+        .with_columns(begin_s.alias("begin_s"), (begin_s + value).alias("end_s"))
+        .with_columns(pl.col("end_s").cum_max().shift(1).over("name").alias("covered_s"))
+        .group_by("name")
+        .agg(
+            (pl.col("end_s") - pl.max_horizontal("begin_s", "covered_s")).clip(lower_bound=0).sum().alias("busy_s"),
+        )
+    )
+    return (
+        stats.join(busy, on="name")
+        .with_columns(
+            (pl.col("busy_s") / whole_s if whole_s else pl.lit(None, pl.Float64)).alias("wall_ratio"),
+            pl.when(pl.col("busy_s") > 0).then(pl.col("total_s") / pl.col("busy_s")).alias("concurrency"),
+        )
+        .sort(["total_s", "name"], descending=[True, False])
+        .select(
+            "name", "count", "error_count", "min_s", "mean_s", "p50_s", "p95_s", "max_s", "total_s",
+            "busy_s", "wall_ratio", "concurrency", "bytes",
+        )
+    )  # fmt: skip
+
+
+def values(timings: pl.DataFrame) -> pl.DataFrame:
+    """One row a name and unit of a recorded value: ``name, unit, count, min, mean, p50, p95, max, total``."""
+    value = pl.col("value")
+    return (
+        timings.filter(pl.col("kind") == "value")
+        .group_by("name", "unit")
+        .agg(
+            pl.len().cast(pl.Int64).alias("count"),
+            value.min().alias("min"),
+            value.mean().alias("mean"),
+            value.quantile(0.5, "linear").alias("p50"),
+            value.quantile(0.95, "linear").alias("p95"),
+            value.max().alias("max"),
+            value.sum().alias("total"),
+        )
+        .sort("name", "unit", nulls_last=True)
+    )
+
+
+def as_text(timings: pl.DataFrame, *, width: int = 100, colour: bool = False) -> str:
+    """The summary as tables for a terminal ``width`` characters wide, names in full where they fit."""
+    if not timings.height:
+        return "No timings yet: they are made by `reelhouse refresh`.\n"
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    spans, numbers = durations(timings), values(timings)
+    run_ids = timings["run_id"].unique(maintain_order=True).to_list()
+    console.print(Text(f"Run {printable(', '.join(run_ids))}: {human_duration(wall_s(timings))} wall time"))
+    if spans.height:
+        console.print(_table(spans, _SPAN_COLUMNS, width))
+    if numbers.height:
+        console.print(_table(numbers, _VALUE_COLUMNS, width))
+    return out.getvalue()
+
+
+_SPAN_COLUMNS = {
+    "scope": "name", "count": "count", "errors": "error_count", "mean": "mean_s", "p50": "p50_s", "p95": "p95_s",
+    "max": "max_s", "total": "total_s", "of wall": "wall_ratio", "at once": "concurrency",
+}  # fmt: skip
+_VALUE_COLUMNS = {
+    "value": "name", "unit": "unit", "count": "count", "min": "min", "mean": "mean", "p50": "p50", "p95": "p95",
+    "max": "max", "total": "total",
+}  # fmt: skip
+_LESS_IMPORTANT = ("p50", "min", "max", "at once", "errors", "unit")
+"""Left out in this order where the terminal is too narrow: two thirds of a table are worth more than cut numbers."""
+
+
+def _table(frame: pl.DataFrame, columns: dict[str, str], width: int) -> Grid:
+    rows = frame.to_dicts()
+    cells = {head: [_cell(name, row[name], row.get("unit")) for row in rows] for head, name in columns.items()}
+    for head in _LESS_IMPORTANT:
+        if sum(max(len(c) for c in (h, *column)) + 2 for h, column in cells.items()) - 2 <= width:
+            break
+        cells.pop(head, None)
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for head in cells:
+        first = head == next(iter(cells))
+        grid.add_column(
+            head, justify="left" if first or head == "unit" else "right", overflow="fold", no_wrap=not first
+        )
+    for line in zip(*cells.values(), strict=True):
+        grid.add_row(
+            *(Text(c, style="red" if h == "errors" and c != "0" else "") for h, c in zip(cells, line, strict=True))
+        )
+    return grid
+
+
+def _cell(name: str, value: str | float | None, unit: str | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return printable(value)
+    if name.endswith("_s"):
+        return human_duration(value)
+    if name == "wall_ratio":
+        return f"{value:.0%}"
+    if name == "concurrency":
+        return f"{value:.1f}"
+    if name != "count" and unit == "byte":
+        return human_size(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

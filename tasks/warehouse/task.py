@@ -1,0 +1,36 @@
+"""The doors of the warehouse room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from tasks.core.clock import utc_now
+from tasks.core.settings import WarehouseSettings
+from tasks.schema.files import Files, Identities
+from tasks.schema.probes import Probes
+from tasks.schema.titles import Artwork, ArtworkWanted, Collections, Matches, Titles
+from tasks.staging import Collected
+from tasks.step import step
+from tasks.warehouse import load as room
+from tasks.warehouse.load import LoadResult
+from tasks.warehouse.snapshot import write_snapshot
+
+_PLANNED_WITH = (Files, Probes, Identities, Matches, Titles, Collections, ArtworkWanted, Artwork)
+
+
+@step("snapshot")
+def snapshot(warehouse: str, staging: str) -> datetime:
+    """Keep what the warehouse knows now for the plans of this run; return the time that counts as now in all of it.
+
+    The result persists: a retry of the run plans with the same knowledge and the same time.
+    """
+    now = utc_now()
+    write_snapshot(Path(warehouse), _PLANNED_WITH, staging=Path(staging))
+    return now
+
+
+@step("load")
+def load(collected: Collected, warehouse: str, data_dir: str, settings: WarehouseSettings | None = None) -> LoadResult:
+    """Publish the warehouse with what was collected; nothing is written where nothing was."""
+    return room.load(collected, Path(warehouse), data_dir=Path(data_dir), settings=settings or WarehouseSettings())

@@ -1,0 +1,183 @@
+"""Which titles are matched, scraped and asked for again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.plan.titles import (
+    collections_of,
+    extras_of_shows,
+    matched_titles,
+    merged_matches,
+    named_titles,
+    older_than,
+    titles_to_match,
+)
+from tasks.schema.files import Identities
+from tasks.schema.titles import Matches, Titles
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def an_identity(file_id: str, title: str | None = "Glass Harbour", **facts):
+    row = {"path": f"/v/{file_id}", "kind": "movie", "title_kind": "movie", "title_key": "k1", "year": 2001}
+    fixed = {"episodes": [], "absolute": [], "confidence_ratio": 1.0, "rule": "r", "parser_version": "1"}
+    return row | fixed | {"file_id": file_id, "title": title} | facts
+
+
+def a_match(title_key: str = "k1", **facts):
+    row = {"kind": "movie", "title": "Glass Harbour", "status": "matched", "provider": "tmdb", "provider_id": "7"}
+    fixed = {"title_id": "movie:tmdb:7", "rule": "exact", "candidate_count": 1, "decided_at": NOW}
+    return row | fixed | {"title_key": title_key} | facts
+
+
+def named(*rows):
+    return named_titles(Identities.frame(rows))
+
+
+def test_files_that_name_the_same_title_are_asked_once():
+    """
+    Two files with one key make one question, with the commonest spelling and any id that one of them carries.
+    """
+    rows = [
+        an_identity("a", "glass harbour"),
+        an_identity("b", "Glass Harbour"),
+        an_identity("c", "Glass Harbour", imdb_id="tt0012345", year=None),
+    ]
+
+    (question,) = named(*rows).to_dicts()
+
+    assert ("Glass Harbour", 2001, "tt0012345") == (question["title"], question["year"], question["imdb_id"])
+
+
+def test_equally_common_spellings_ask_the_same_question_in_any_order():
+    """
+    The question does not depend on the order of the files, or a retry would ask another one.
+    """
+    rows = [an_identity("a", "glass harbour"), an_identity("b", "Glass Harbour")]
+
+    assert named(*rows).equals(named(*reversed(rows)))
+
+
+def test_a_file_without_a_title_asks_nothing():
+    """
+    A name that was not understood has no key, and a sample without a title has no kind to look under.
+    """
+    assert 0 == named(an_identity("a", None, title_key=None), an_identity("b", title_kind=None)).height
+
+
+@pytest.mark.parametrize(
+    ("status", "age_days", "asked"),
+    [
+        ("matched", 1000, False),
+        ("unmatched", 6, False),
+        ("unmatched", 8, True),
+        ("ambiguous", 8, True),
+    ],
+)
+def test_unknown_titles_are_searched_again_after_a_week(status, age_days, asked):
+    """
+    A match stays; a title that nobody knew may be known a week later.
+    """
+    match = a_match(status=status, decided_at=NOW - timedelta(days=age_days))
+
+    found = titles_to_match(named(an_identity("a")), Matches.frame([match]), now=NOW, unmatched_retry_days=7)
+
+    assert asked == bool(found.height)
+
+
+def test_two_names_of_one_title_are_scraped_once():
+    """
+    Different spellings may lead to the same title; it is one title then.
+    """
+    names = named(an_identity("a"), an_identity("b", title_key="k2"))
+
+    wanted = matched_titles(names, Matches.frame([a_match("k1"), a_match("k2")]))
+
+    assert [("movie:tmdb:7", "movie", "7")] == list(wanted.iter_rows())
+
+
+def test_a_title_whose_files_are_gone_is_not_refreshed():
+    """
+    What the library no longer names costs no call.
+    """
+    assert 0 == matched_titles(named(an_identity("a")), Matches.frame([a_match("k9")])).height
+
+
+def test_a_new_decision_replaces_the_one_before():
+    """
+    A match of this run holds against the one the warehouse knew.
+    """
+    before = Matches.frame([a_match(status="unmatched", title_id=None, provider_id=None)])
+
+    merged = merged_matches(before, Matches.frame([a_match()]))
+
+    assert ["matched"] == merged["status"].to_list()
+
+
+def test_titles_are_asked_again_when_they_are_old():
+    """
+    A title is fresh for max_age_days after it was fetched.
+    """
+    wanted = matched_titles(named(an_identity("a")), Matches.frame([a_match()]))
+    scraped = [{"title_id": "movie:tmdb:7", "kind": "movie", "title": "x"}]
+
+    counts = [
+        older_than(
+            wanted,
+            Titles.frame([scraped[0] | {"scraped_at": NOW - timedelta(days=age)}]),
+            key="title_id",
+            now=NOW,
+            max_age_days=30,
+        ).height
+        for age in (29, 31)
+    ]
+
+    assert [0, 1] == counts
+
+
+def test_a_collection_is_asked_for_once_however_many_of_its_movies_there_are():
+    """
+    One row for each distinct collection; movies without one add none.
+    """
+    movies = [
+        {"title_id": f"movie:tmdb:{i}", "kind": "movie", "title": "x", "collection_id": c, "scraped_at": NOW}
+        for i, c in enumerate(["collection:tmdb:5", "collection:tmdb:5", None])
+    ]
+
+    assert [("collection:tmdb:5", "5")] == list(collections_of(Titles.frame(movies)).iter_rows())
+
+
+def an_episode(file_id="e", **facts):
+    return an_identity(file_id, kind="episode", title_kind="show", title_key="show key", **facts)
+
+
+def test_an_extra_belongs_to_the_show_whose_episodes_lie_beside_it():
+    """
+    ``Show (2001)/Featurettes/x.mkv`` looks like an extra of a movie; the episodes of that name and year tell otherwise.
+    """
+    extra = an_identity("x", "glass harbour", kind="extra", title_key="movie key")
+
+    (mended,) = extras_of_shows(Identities.frame([an_episode(), extra])).to_dicts()
+
+    assert ("x", "show", "show key") == (mended["file_id"], mended["title_kind"], mended["title_key"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        an_identity("m", title_key="movie key"),
+        an_episode("e2", year=1999),
+    ],
+    ids=["a movie has that name too", "the show is of another year"],
+)
+def test_an_extra_of_a_movie_stays_one(other):
+    """
+    Nothing is changed where a movie explains the extra, or where no show of that name and year is there.
+    """
+    extra = an_identity("x", kind="extra", title_key="movie key")
+    episode = [] if other["kind"] == "episode" else [an_episode()]
+
+    assert 0 == extras_of_shows(Identities.frame([*episode, other, extra])).height

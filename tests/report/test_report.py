@@ -1,0 +1,240 @@
+"""What a report says, and that no name in it can say anything else."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import duckdb
+import pytest
+from markdown_it import MarkdownIt
+
+from tasks.report import as_markdown, as_text, facts
+from tasks.schema.timings import Timings
+from tasks.timings import durations
+from tests.report.a_library import SEEN, make_warehouse, the_library
+
+HOSTILE = "[red]x[/red]\n|`*_<b>\x1b[31m & [a](http://b) \udcff"
+
+
+def a_stage(stage: str = "probe", **counts: int) -> dict[str, Any]:
+    numbers = dict.fromkeys(("unchanged", "done", "quarantined", "failed", "deferred"), 0) | counts
+    numbers.setdefault("total", sum(numbers.values()))
+    return {"stage": stage, **{f"{name}_count": number for name, number in numbers.items()}}
+
+
+def a_failure(item: str = "/library/a.mkv", **given: Any) -> dict[str, Any]:
+    defaults = {"stage": "probe", "item_id": item, "cause": "ProbeTimedOut", "reason": "no answer within 30 s"}
+    return {**defaults, "item": item, "is_transient": True, "attempts": 3, **given}
+
+
+def a_run(**given: Any) -> dict[str, Any]:
+    defaults = {"run_id": "run-1", "name": "calm-otter", "state": "completed", "wall_s": 12.5, "run_stages": []}
+    return {**defaults, **given}
+
+
+def text(run: dict[str, Any], **kwargs: Any) -> str:
+    return as_text(facts(run, **kwargs), width=100, colour=False)
+
+
+def test_the_account_is_shown_with_its_sums():
+    """
+    Each stage is a row, and the last row adds the stages up.
+    """
+    shown = text(a_run(run_stages=[a_stage("probe", unchanged=5, done=1000), a_stage("scrape", done=3, deferred=4)]))
+
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["probe", "1,005", "5", "1,000", "0", "0", "0"] in rows
+    assert ["scrape", "7", "0", "3", "0", "0", "4"] in rows
+    assert ["all", "1,012", "5", "1,003", "0", "0", "4"] in rows
+    assert "Every item is accounted for" in shown
+
+
+def test_an_account_that_does_not_add_up_is_said_first():
+    """
+    10 items of which 7 stand somewhere: three are not accounted for, in the headline and below.
+    """
+    shown = text(a_run(run_stages=[a_stage(total=10, done=7)]))
+
+    assert "does not add up" in shown.splitlines()[0]
+    assert "probe: +3 of 10 items are not accounted for" in shown
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (a_run(run_stages=[a_stage(done=1)]), "Run calm-otter completed in 12.5 s"),
+        (a_run(run_stages=[a_stage(unchanged=9, deferred=1)]), "nothing has changed since the last run"),
+        (
+            a_run(run_stages=[a_stage(unchanged=9)], counters={"vanished_files": 1}),
+            "Run calm-otter completed in 12.5 s",
+        ),
+        (a_run(state="incomplete", run_stages=[a_stage(done=1, failed=2)]), "2 items failed and can be tried again"),
+        (a_run(state="crashed"), "ended as crashed in 12.5 s"),
+        ({"run_id": "only-an-id"}, "Run only-an-id ended as unknown"),
+    ],
+)
+def test_the_headline(run, expected):
+    """
+    The first line says what became of the run; a file that is gone is a change too.
+    """
+    assert text(run).splitlines()[0].endswith(expected)
+
+
+def test_failures_are_grouped_by_cause_and_listed():
+    """
+    The largest group stands first, each item with its reason; a group says whether trying again may help.
+    """
+    failures = [
+        a_failure("b.mkv", cause="FileNotPermitted", reason="permission denied", is_transient=False),
+        a_failure("a2.mkv"),
+        a_failure("a1.mkv"),
+    ]
+
+    shown = text(a_run(run_stages=[a_stage(failed=3)], failures=failures))
+
+    lines = [line.strip() for line in shown.splitlines()]
+    first = lines.index("Failed in probe, ProbeTimedOut: 2 items (may succeed when tried again)")
+    second = lines.index("Failed in probe, FileNotPermitted: 1 item")
+    assert first < second
+    assert ["a1.mkv  no answer within 30 s", "a2.mkv  no answer within 30 s"] == lines[first + 2 : first + 4]
+    assert "b.mkv  permission denied" == lines[second + 2]
+
+
+def test_beyond_the_limit_the_report_says_how_to_see_all(tmp_path):
+    """
+    Of 30 items 20 are listed; the SQL that is shown gives all 30 when run on the warehouse.
+    """
+    failures = [a_failure(f"{n}.mkv", cause="It's odd") for n in range(30)]
+    rows = [{"run_id": "run-1", **failure} for failure in failures]
+    warehouse = make_warehouse(tmp_path / "w.duckdb", {"failures": rows})
+    found = facts(a_run(failures=failures), warehouse=warehouse)
+
+    shown = as_text(found, width=400, colour=False)
+
+    assert "and 10 more" in shown
+    (query,) = re.findall(r'reelhouse sql "(SELECT .*)"', shown)
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        assert 30 == len(connection.execute(query).fetchall())
+
+
+def test_what_was_set_aside_and_passed_over_is_shown_with_its_reason():
+    """
+    Quarantined items and skipped entries have their reasons and examples.
+    """
+    shown = text(
+        a_run(
+            quarantine=[{"refused_by": "probe", "row_key": "k", "item": "broken.mkv", "reason": "moov atom not found"}],
+            run_skips=[{"root": "/library", "reason": "hidden", "skip_count": 1200, "example_path": "/library/.git"}],
+        )
+    )
+
+    assert "Set aside by probe: 1 item" in shown
+    assert re.search(r"broken\.mkv +moov atom not found", shown)
+    assert re.search(r"hidden +1,200 +/library/\.git", shown)
+
+
+def test_the_library_is_described(tmp_path):
+    """
+    Counts of the warehouse are in the text; one is singular.
+    """
+    shown = text(a_run(), warehouse=make_warehouse(tmp_path / "w.duckdb", the_library()))
+
+    assert "11 video files, 33.0 GiB, 9 h 1 min to watch" in shown
+    assert "2 films, 3 shows with 5 episodes, 1 extra" in shown
+    assert "1 episode missing" in shown
+    assert "2160p 1 (20.0 GiB), 1080p 8 (11.0 GiB), 480p 1 (1.0 GiB)" in shown
+
+
+def test_before_the_first_load_there_is_a_report(tmp_path):
+    """
+    Without a warehouse the library is left out and everything else stands.
+    """
+    shown = text(a_run(notes=["no token"]), warehouse=tmp_path / "none.duckdb")
+
+    assert "The library" not in shown
+    assert "no token" in shown
+
+
+def test_costs_and_time_are_shown():
+    """
+    Work is counted, sizes have units, and the throughput is files by wall time: 125 files in 12.5 s are 10 a second.
+    """
+    run = a_run(
+        file_count=125, probe_count=1, call_count=2000, counters={"cache_hits": 7, "download_bytes": 2048},
+        peak_memory_bytes=1024**3,
+    )  # fmt: skip
+
+    row = {"run_id": "run-1", "name": "probe.file", "kind": "duration", "started_at": SEEN, "value": 0.25, "ok": True}
+    shown = text(run, durations=durations(Timings.frame([row])))
+
+    assert "1 file measured, 2,000 requests sent" in shown
+    assert "cache hits: 7, download: 2.0 KiB" in shown
+    assert "10.0 files a second" in shown
+    assert "1.0 GiB of memory at most" in shown
+    assert re.search(r"probe\.file +1 +0 +250 ms", shown)
+
+
+def hostile_run() -> dict[str, Any]:
+    return a_run(
+        name=HOSTILE,
+        run_stages=[a_stage(failed=1)],
+        failures=[a_failure(HOSTILE, reason=HOSTILE) for _ in range(21)],
+        quarantine=[{"refused_by": HOSTILE, "row_key": HOSTILE, "item": None, "reason": HOSTILE}],
+        run_skips=[{"root": HOSTILE, "reason": HOSTILE, "skip_count": 1, "example_path": HOSTILE}],
+        counters={HOSTILE: 1},
+        notes=[HOSTILE, "1. no list", "# no heading"],
+    )
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_no_name_gives_orders_to_the_terminal(width):
+    """
+    Markup, newlines and escape sequences in names are shown as they are written; no line is wider than the terminal.
+    """
+    shown = as_text(facts(hostile_run()), width=width, colour=False)
+
+    assert "\x1b" not in shown
+    assert shown.encode("utf-8")
+    assert max(len(line) for line in shown.splitlines()) <= width
+    assert "[red]x[/red]\\n" in shown.replace("\n", "").replace(" ", "")
+
+
+def test_colour_adds_nothing_but_colour():
+    """
+    The coloured report without its colour sequences (ECMA-48 SGR) is the plain one.
+    """
+    found = facts(hostile_run())
+
+    coloured = as_text(found, width=100, colour=True)
+
+    assert "\x1b[" in coloured
+    plain = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", coloured).splitlines()]
+    assert as_text(found, width=100, colour=False).splitlines() == plain
+
+
+def test_no_name_becomes_markdown():
+    """
+    A Markdown parser finds in the report only our headings, tables and lists, and the names as plain text.
+    """
+    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(
+        as_markdown(facts(hostile_run()))
+    )  # fmt: skip
+
+    inline = [child for token in tokens for child in token.children or []]
+    assert {"text", "softbreak"} >= {child.type for child in inline} - {"text_special"}
+    assert {"h2", "h3"} == {token.tag for token in tokens if token.type == "heading_open"}
+    assert {"html_block", "ordered_list_open", "blockquote_open"} & {token.type for token in tokens} == set()
+    cells = ["".join(c.content for c in token.children or []) for token in tokens if token.type == "inline"]
+    assert "[red]x[/red]\\n|`*_<b>\\x1b[31m & [a](http://b) \\udcff" in cells
+
+
+def test_markdown_holds_what_the_text_holds():
+    """
+    Both forms come from the same sections: every word of the text is in the Markdown.
+    """
+    found = facts(a_run(run_stages=[a_stage(done=3, failed=1)], failures=[a_failure()], notes=["a note"]))
+
+    words = set(as_text(found, width=200, colour=False).split())
+
+    assert set() == words - set(as_markdown(found).replace("\\", "").split())
