@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -65,6 +66,8 @@ DISK_BATCHES_AT_ONCE = 2
 """Batches that read the disk at once: while one is being saved, the other keeps the workers busy."""
 TOKEN_BLOCKS = {"tmdb": "tmdb-token"}
 """Provider -> name of the Prefect Secret block that may hold its token."""
+Door = Task[..., Any]
+"""A step over a batch; it gives a ``BatchResult``."""
 STAGING_KEPT_DAYS = 14.0
 """What failed runs left in staging is kept so long, so that they can be retried."""
 
@@ -89,7 +92,7 @@ class _Run:
         return str(self.data.staging(self.run_id))
 
     def map(
-        self, lane: TaskRunner[Any], door: Task[..., BatchResult], batches: Sequence[Batch], **fixed: Any
+        self, lane: TaskRunner[Any], door: Door, batches: Sequence[Batch], **fixed: Any
     ) -> list[PrefectFuture[BatchResult]]:
         """Start a door for every batch."""
         if not batches:
@@ -97,7 +100,8 @@ class _Run:
         self.task_run_count += len(batches)
         options = self.settings.flow
         retried = door.with_options(retries=options.retries, retry_delay_seconds=options.retry_delay_s)
-        parameters = {"batch": list(batches)} | {name: unmapped(value) for name, value in fixed.items()}
+        parameters: dict[str, Any] = {"batch": list(batches)}
+        parameters |= {name: unmapped(value) for name, value in fixed.items()}  # a settings object is no list of values
         return list(lane.map(retried, parameters))
 
     def wait(
@@ -135,7 +139,7 @@ def _run_name() -> str:
     return f"refresh {names} {utc_now():%Y-%m-%d %H:%M}"
 
 
-@flow(name="refresh", flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=1))
+@flow(name="refresh", flow_run_name=_run_name)
 def refresh(roots: list[str], settings: Settings | None = None) -> list[State[Any]]:
     """Refresh the libraries under ``roots``: find, measure, identify, match, scrape, fetch artwork, load.
 
@@ -171,15 +175,23 @@ def refresh(roots: list[str], settings: Settings | None = None) -> list[State[An
         )
         with span("refresh.run"):
             _work(run, found.paths)
+        _tidy_staging(run)
     return run.states
+
+
+def _tidy_staging(run: _Run) -> None:
+    """Remove what this run left in staging, unless it may be retried, and what no retry will ask for any more."""
+    if all(state.is_completed() for state in run.states):
+        shutil.rmtree(run.staging, ignore_errors=True)
+    oldest_s = run.started_at.timestamp() - STAGING_KEPT_DAYS * 24 * 3600
+    for folder in run.data.staging(run.run_id).parent.glob("*"):
+        if folder.stat().st_mtime < oldest_s:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _work(run: _Run, root_paths: Sequence[bytes]) -> None:
     settings = run.settings
-    with (
-        ThreadPoolTaskRunner(max_workers=DISK_BATCHES_AT_ONCE) as disk,
-        ThreadPoolTaskRunner(max_workers=settings.flow.network_threads) as net,
-    ):
+    with _lane(DISK_BATCHES_AT_ONCE) as disk, _lane(settings.flow.network_threads) as net:
         discovered = _discover(run, disk, root_paths)
         plan = run.once(plan_files, run.staging, discovered, run.roots, PARSER_VERSION, settings.flow, run.started_at)
         run.begin("probe", plan.file_count, plan.probe_batches)
@@ -187,10 +199,8 @@ def _work(run: _Run, root_paths: Sequence[bytes]) -> None:
         probing = run.map(disk, probe, plan.probe_batches, settings=settings.probe)
         identifying = run.map(net, identify, plan.identify_batches, settings=settings.identify)
         identified = run.wait(identifying, plan.identify_batches, id_column="file_id")
-        progress.finish("identify")
         asked = _ask_the_world(run, net, identified)
         probed = run.wait(probing, plan.probe_batches, id_column="file_id")
-        progress.finish("probe")
     collected = run.once(collect, run.staging, run.run_id, (*discovered, *probed, *identified, *asked))
     accounted = account(Path(run.staging), collected, run.stages)
     if accounted.costs.get("key_refused"):
@@ -253,6 +263,10 @@ def _peak_memory_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes
 
 
+def _lane(batches_at_once: int) -> TaskRunner[Any]:
+    return ThreadPoolTaskRunner(max_workers=batches_at_once)
+
+
 def _discover(run: _Run, disk: TaskRunner[Any], root_paths: Sequence[bytes]) -> Results:
     entries = pl.DataFrame([row for path in root_paths for row in top_entries(path, run.settings.discovery)])
     batches = cut(
@@ -276,17 +290,15 @@ def _ask_the_world(run: _Run, net: TaskRunner[Any], identified: Results) -> Resu
     is_deferred = _provide_token("tmdb") is None
     if is_deferred:
         run.notes.append(
-            "no TMDB_TOKEN: titles were not looked up, so there are no texts, credits, ratings or artwork; get a free "
+            "No TMDB_TOKEN: titles were not looked up, so there are no texts, credits, ratings or artwork; get a free "
             "token at https://www.themoviedb.org/settings/api, export TMDB_TOKEN=... and run again"
         )
 
-    def stage(name: str, plan: StagePlan, door: Task[..., BatchResult], id_column: str, **fixed: Any) -> Results:
+    def stage(name: str, plan: StagePlan, door: Door, id_column: str, **fixed: Any) -> Results:
         run.begin(name, plan.total_count, plan.batches, is_deferred=is_deferred)
         if is_deferred:
             return ()
-        results = run.wait(run.map(net, door, plan.batches, **fixed), plan.batches, id_column=id_column)
-        progress.finish(name)
-        return results
+        return run.wait(run.map(net, door, plan.batches, **fixed), plan.batches, id_column=id_column)
 
     scraping = {"settings": settings.scrape, "data_dir": data_dir}
     plan = run.once(plan_matches, run.staging, identified, settings.scrape, options, run.started_at)
@@ -335,6 +347,7 @@ def _provide_token(provider: str) -> SecretStr | None:
             block = Secret.load(TOKEN_BLOCKS[provider])
         except ValueError:  # there is no such block
             return None
+        assert isinstance(block, Secret)
         secrets.provide(provider, SecretStr(block.get()))
         token = secrets.token_of(provider)
     return token

@@ -86,8 +86,8 @@ def show_frame(frame: pl.DataFrame, *, as_csv: bool, as_json: bool) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, dtype in frame.schema.items():
         table.add_column(Text(printable(name)), justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.head(LONGEST_TABLE).iter_rows():
-        table.add_row(*(Text(_cell(value)) for value in row))
+    for values in frame.head(LONGEST_TABLE).iter_rows():
+        table.add_row(*(Text(_cell(value)) for value in values))
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     console.print(table)
     if frame.height > LONGEST_TABLE:

@@ -74,8 +74,10 @@ class BatchResult:
 
 
 Results = tuple[BatchResult | None, ...]
-"""Results of the batches a plan builds on, ``None`` where one failed. A plan reads their rows from staging; it takes the
-results so that Prefect plans anew when a retry has changed them."""
+"""Results of the batches a plan builds on, ``None`` where one failed.
+
+A plan reads their rows from staging; it takes the results so that Prefect plans anew when a retry has changed them.
+"""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add(node.module or "")
+            is_root = node.module in {"tasks", "flows"}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if is_root else {node.module or ""}
     return found
 
 

@@ -68,7 +68,7 @@ def fetch_artwork(batch: Batch, settings: ArtworkSettings, image_base_url: str, 
 
 def _save(ledger: Ledger, part: list[Settled], usage: Usage) -> None:
     for counter, amount in usage.taken().items():
-        ledger.count(counter, amount)
+        ledger.count("image_requests" if counter == "calls" else counter, amount)
     if part:
         rows: list[dict[str, Any]] = [row for settled in part for row in settled.rows.get(Artwork, [])]
         ledger.save({Artwork: rows}, [outcome for settled in part for outcome in settled.outcomes])

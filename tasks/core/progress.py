@@ -59,10 +59,13 @@ class Progress:
             self._stages[stage] = replace(now, total=total, finished=False, finished_s=None)
 
     def advance(self, stage: str, done: int = 1, *, failed: int = 0) -> None:
-        """Add ``done`` items to a stage, ``failed`` of them without success."""
+        """Add ``done`` items to a stage, ``failed`` of them without success; at its total the stage ends by itself."""
         with self._lock:
             now = self._stages.get(stage) or StageProgress(stage, None, 0, 0, time.monotonic(), False)
-            self._stages[stage] = replace(now, done=now.done + done, failed=now.failed + failed)
+            after = replace(now, done=now.done + done, failed=now.failed + failed)
+            if after.total is not None and after.done >= after.total and not after.finished:
+                after = replace(after, finished=True, finished_s=time.monotonic())
+            self._stages[stage] = after
 
     def finish(self, stage: str) -> None:
         """Mark a stage as ended."""

@@ -112,7 +112,7 @@ class WarehouseSettings(Room):
     memory_bytes: int = Field(
         512 * 1024**2,
         ge=64 * 1024**2,
-        description="Memory DuckDB may use while it loads; above it, it goes to disk. More is faster from 1 M files on.",
+        description="Memory DuckDB may use while it loads; more is faster from 1 M files on.",
     )
 
 
@@ -131,7 +131,9 @@ class FlowSettings(Room):
     )
     network_threads: int = Field(4, ge=1, le=32, description="Batches of one stage that talk to the network at once.")
     retries: int = Field(2, ge=0, description="Times a batch with passing failures is run again at once.")
-    retry_delay_s: float = Field(5.0, ge=0, description="Seconds before a batch is run again.")
+    retry_delay_s: float = Field(
+        35.0, ge=0, description="Seconds before a batch is run again; a host that was down is not asked for 30 s."
+    )
 
 
 class Settings(Room):

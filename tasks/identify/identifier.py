@@ -238,8 +238,10 @@ def _row(path: str, reading: Reading, above: Context, tags: Tags) -> dict[str, A
     title = reading.title[:500] if reading.title else None
     year = reading.year if reading.year in _YEARS else None
     key = None
-    if title_kind is not None and title is not None:
-        key = title_key(title_kind, normal_title(title), year, ids)
+    if title is None and not ids:
+        title_kind = None
+    if title_kind is not None:
+        key = title_key(title_kind, normal_title(title or ""), year, ids)
     confidence = reading.confidence_ratio
     return {
         "path": path,
@@ -260,7 +262,7 @@ def _row(path: str, reading: Reading, above: Context, tags: Tags) -> dict[str, A
         "tmdb_id": tmdb_id,
         "imdb_id": imdb_id,
         "tvdb_id": tvdb_id,
-        "title_kind": title_kind if title is not None else None,
+        "title_kind": title_kind,
         "title_key": key,
         "confidence_ratio": min(confidence, DISPUTED) if is_clash else confidence,
         "rule": reading.rule,

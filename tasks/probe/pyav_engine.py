@@ -108,7 +108,7 @@ def _measure_open(facts: Facts, path: bytes, descriptor: int, *, read_first_fram
     except MemoryError:
         facts["failure"] = Failure(cause="unreadable", reason="asks for more memory than a worker may take")
     except (av.FFmpegError, OSError) as exc:
-        # FFmpeg says "input/output error" and "not permitted" of damaged content as well: the disk itself is asked again.
+        # FFmpeg says "input/output error" and "not permitted" of damaged content too: the disk itself is asked again.
         _ask_again(path, descriptor, facts["size_bytes"])
         facts["failure"] = Failure(cause="unreadable", reason=_words(exc))
     except Exception as exc:  # a defect of the engine is one file's row, never a lost batch

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -16,12 +19,14 @@ from tasks.warehouse.task import snapshot
 from tests.schema.builders import a_collected, a_file, a_row
 
 
-@pytest.fixture
-def warehouse(tmp_path):
-    path = tmp_path / "warehouse.duckdb"
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    """A warehouse with one row in every table."""
+    folder = tmp_path_factory.mktemp("data")
     tables = {t.table_name(): [a_row(t)] for t in schema.warehouse_tables()}
-    load(a_collected(tmp_path / "c", "x", **tables), path, data_dir=tmp_path, settings=WarehouseSettings(threads=1))
-    return path
+    collected = a_collected(folder / "collected", "x", **tables)
+    load(collected, folder / "warehouse.duckdb", data_dir=folder, settings=WarehouseSettings(threads=1))
+    return folder / "warehouse.duckdb"
 
 
 @pytest.mark.parametrize("table", schema.warehouse_tables(), ids=lambda t: t.table_name())
@@ -62,11 +67,12 @@ def test_a_newer_layout_is_refused(warehouse, tmp_path):
     """
     A run does not start from a warehouse it does not understand.
     """
-    with duckdb.connect(str(warehouse)) as connection:
+    newer = Path(shutil.copy(warehouse, tmp_path / "newer.duckdb"))
+    with duckdb.connect(str(newer)) as connection:
         connection.execute("UPDATE meta SET schema_version = 1000").fetchall()
 
     with pytest.raises(WarehouseTooNew, match="schema version 1000"):
-        write_snapshot(warehouse, [Files], staging=tmp_path / "s")
+        write_snapshot(newer, [Files], staging=tmp_path / "s")
 
 
 def test_the_door_says_what_time_it_is(warehouse, tmp_path):
