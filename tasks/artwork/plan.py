@@ -28,9 +28,15 @@ def plan(staging: Path, settings: ArtworkSettings, *, language: str, data_dir: P
     wanted = pl.concat([known.join(replaced, on="owner_id", how="anti"), chosen])
     shown = wanted if settings.stills else wanted.filter(pl.col("kind") != "still")
     in_library = of_library(shown, _owned_episodes(staging))
-    downloads = plan_downloads(in_library, read_known(Artwork, staging=staging), data_dir=data_dir)
+    downloads = plan_downloads(in_library, _kept(staging), data_dir=data_dir)
     write_staged({ArtworkWanted: chosen, Artwork: downloads.reused}, staging=staging, stage=STAGE)
     return in_library.height, downloads.missing
+
+
+def _kept(staging: Path) -> pl.DataFrame:
+    """Rows of ``artwork`` that are known: loaded ones, and those of runs that ended before they could load them."""
+    unloaded = [read_staged(Artwork, staging=other) for other in sorted(staging.parent.iterdir()) if other != staging]
+    return pl.concat([*unloaded, read_known(Artwork, staging=staging)])
 
 
 def of_library(wanted: pl.DataFrame, owned_episodes: pl.DataFrame) -> pl.DataFrame:

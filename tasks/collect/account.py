@@ -93,4 +93,4 @@ def account(staging: Path, collected: Collected, tasks: Mapping[str, StageTask])
 
 def _rows(table: type[Failures] | type[Quarantine], collected: Collected) -> pl.DataFrame:
     path = collected.path(table)
-    return pl.read_parquet(path) if path.exists() else table.frame()
+    return pl.read_parquet(path, glob=False) if path.exists() else table.frame()

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks import schema
 from tasks.collect.check import REASON, aligned, checked, has_twins, last_by_key, without_owner
 from tasks.core import atomic
 from tasks.core.progress import progress
 from tasks.core.stopwatch import record_value, span
+from tasks.schema import table as table_called
+from tasks.schema import warehouse_tables
 from tasks.schema.runs import Failures, Outcomes, Quarantine
 from tasks.schema.table import Table
 from tasks.staging import Collected, latest_outcomes, read_staged
@@ -37,7 +38,7 @@ def collect(staging: Path, *, run_id: str) -> Collected:
     set_aside = []
     owners: dict[str, _Owner] = {}
     rows: dict[str, int] = {}
-    tables = [t for t in _owners_first(schema.warehouse_tables()) if t not in (Failures, Quarantine)]
+    tables = [t for t in _owners_first(warehouse_tables()) if t not in (Failures, Quarantine)]
     progress.begin("collect", len(tables))
     for table in tables:
         owner = owners.get(table.part_of() or "")
@@ -91,7 +92,7 @@ def _collect_table(table: type[Table], owner: _Owner | None, staging: Path, fold
     staged = last_by_key(table, staged)
     refused = []
     if owner is not None and owner.refused.height:
-        owned = without_owner(staged, owner.refused, owner=schema.table(table.part_of() or ""))
+        owned = without_owner(staged, owner.refused, owner=table_called(table.part_of() or ""))
         staged = owned.good
         refused.append(owned.refused)
     own = checked(table, staged)

@@ -13,7 +13,7 @@ class DataFolder:
     ::
 
         warehouse.duckdb       the database; replaced whole, never changed in place
-        warehouse.lock         held by the refresh that is running
+        warehouse.lock         held by the refresh that is running; warehouse.lock.json says which one that is
         artwork/               pictures, named after their content
         responses.sqlite       raw answers of metadata services
         timings/run_id=.../    run timings, Parquet

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-from tasks import schema
+from tasks.schema import warehouse_tables
 from tasks.schema.table import Table
 from tasks.schema.views import View, views
 
@@ -21,7 +21,7 @@ def as_markdown(
     views_for_people: Sequence[View] | None = None,
 ) -> str:
     """Tables with their columns, then the views, as Markdown; those of the warehouse unless told otherwise."""
-    tables = schema.warehouse_tables() if tables is None else tables
+    tables = warehouse_tables() if tables is None else tables
     views_for_people = views() if views_for_people is None else views_for_people
     parts = ["# Tables", *(_table(table) for table in tables), "# Views", *(_view(view) for view in views_for_people)]
     return "\n\n".join(parts) + "\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks import schema
+from tasks.schema import warehouse_tables
 from tasks.schema.docs import words
 from tasks.schema.table import Column, Table
 from tasks.schema.views import View, views
@@ -46,7 +46,7 @@ def create_view(view: View) -> list[str]:
 
 def as_sql(tables: Sequence[type[Table]] | None = None, views_for_people: Sequence[View] | None = None) -> str:
     """All of it as a script that builds an empty warehouse."""
-    tables = schema.warehouse_tables() if tables is None else tables
+    tables = warehouse_tables() if tables is None else tables
     views_for_people = views() if views_for_people is None else views_for_people
     statements = [s for table in tables for s in (create_table(table), *comment_table(table))]
     statements += [s for view in views_for_people for s in create_view(view)]

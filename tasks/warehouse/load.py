@@ -9,10 +9,11 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from tasks import schema
 from tasks.core.progress import progress
 from tasks.core.settings import WarehouseSettings
 from tasks.core.stopwatch import record_value, span
+from tasks.schema import table as table_called
+from tasks.schema import warehouse_tables
 from tasks.schema.runs import Failures, Quarantine, Runs
 from tasks.schema.table import Table
 from tasks.staging import Collected
@@ -50,7 +51,7 @@ def load(collected: Collected, warehouse: Path, *, data_dir: Path, settings: War
     if not collected.rows and _is_up_to_date(warehouse):
         return LoadResult({}, 0, published=False)
     written_ns = warehouse.stat().st_mtime_ns if warehouse.exists() else 0
-    paths = [path for table in schema.warehouse_tables() if (path := collected.path(table)).exists()]
+    paths = [path for table in warehouse_tables() if (path := collected.path(table)).exists()]
     progress.begin("load", sum(collected.rows.values()))
     with publishing(
         warehouse, settings=settings, incoming_bytes=sum(path.stat().st_size for path in paths)
@@ -103,10 +104,10 @@ def load_collected(connection: duckdb.DuckDBPyConnection, collected: Collected) 
     """
     sources = {
         table.table_name(): _parquet(collected.path(table))
-        for table in schema.warehouse_tables()
+        for table in warehouse_tables()
         if table.table_name() in collected.rows
     }
-    return _load(connection, [i for table in schema.warehouse_tables() if (i := _incoming(table, sources, collected))])
+    return _load(connection, [i for table in warehouse_tables() if (i := _incoming(table, sources, collected))])
 
 
 def _incoming(table: type[Table], sources: dict[str, str], collected: Collected) -> _Incoming | None:
@@ -114,7 +115,7 @@ def _incoming(table: type[Table], sources: dict[str, str], collected: Collected)
     if table in _OF_THE_RUN:
         return _Incoming(table, source, ["run_id"], f"SELECT {literal(collected.run_id)} AS run_id")
     owner = table.part_of()
-    key = schema.table(owner).key() if owner else table.key()
+    key = table_called(owner).key() if owner else table.key()
     replacing = [s for s in (source, sources.get(owner or "")) if s]
     if not replacing:
         return None

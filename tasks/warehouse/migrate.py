@@ -13,9 +13,9 @@ from importlib.metadata import version
 
 import duckdb
 
-from tasks import schema
 from tasks.core.errors import WarehouseTooNew
 from tasks.core.ids import digest
+from tasks.schema import warehouse_tables
 from tasks.schema.table import Table
 from tasks.schema.views import View, views
 from tasks.warehouse import ddl
@@ -57,7 +57,7 @@ class Layout:
 
 def current_layout() -> Layout:
     """The layout of this program."""
-    return Layout(tuple(schema.warehouse_tables()), tuple(views()))
+    return Layout(tuple(warehouse_tables()), tuple(views()))
 
 
 def found_layout(connection: duckdb.DuckDBPyConnection, known: Layout) -> tuple[int, str] | None:
