@@ -18,7 +18,7 @@ DEMO_DATA = PROJECT / "data" / "demo"
 def run_demo(data: Path, *, debug: bool) -> int:
     """Make the toy library (once), refresh it against a stand-in, print the report and what to do next."""
     from tasks.standin.library import make_toy_library
-    from tasks.standin.running import StandIn
+    from tasks.standin.running import StandInProcess
     from tasks.standin.server import StandInOptions
 
     videos = data / "videos"
@@ -29,7 +29,7 @@ def run_demo(data: Path, *, debug: bool) -> int:
         file=sys.stderr,
     )
     options = StandInOptions()
-    with StandIn(options) as server:
+    with StandInProcess(options) as server:
         # The demo talks to the stand-in only: a real token must not be sent to it.
         os.environ[VARIABLES["tmdb"]] = options.token
         settings = load(overrides={"data_dir": str(data), "scrape.base_url": server.api_url}).settings

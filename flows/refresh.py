@@ -35,6 +35,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import SecretStr
 
+from flows.publish import publish_report
 from tasks.artwork.task import fetch_artwork, plan_artwork
 from tasks.collect.account import Account, StageTask, account
 from tasks.collect.task import collect
@@ -211,7 +212,9 @@ def _work(run: _Run, root_paths: Sequence[bytes]) -> None:
     record = _record(run, plan, accounted)
     write_run_record(run.data.path, record)
     run.once(load, collected, str(run.data.warehouse), str(run.data.path), settings.warehouse)
-    write_run_record(run.data.path, record | _times(run) | {"is_loaded": True})
+    record |= _times(run) | {"is_loaded": True}
+    write_run_record(run.data.path, record)
+    publish_report(run.data, record)
 
 
 def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def step(name: str, *, run_name: str | None = None) -> Callable[[Callable[P, R]]
     """Make a door: the function becomes a Prefect task called ``name``.
 
     Args:
-        run_name: name of a single run in the UI; fields of its parameters are filled in, as ``"probe {batch.name}"``.
+        run_name: name of a single run in the UI, ``name`` by default; fields of its parameters are filled in, as
+            ``"probe {batch.name}"``.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
@@ -38,7 +39,7 @@ def step(name: str, *, run_name: str | None = None) -> Callable[[Callable[P, R]]
 
         return task(
             name=name,
-            task_run_name=run_name,
+            task_run_name=run_name or name,
             persist_result=True,
             retry_condition_fn=_may_pass,
         )(measured)
