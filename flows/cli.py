@@ -11,12 +11,12 @@ from typing import Annotated, Any, NoReturn
 import orjson
 import typer
 
+from flows.interrupt import Interrupted
 from tasks.core.errors import RefreshError, Refused
 
 EXIT_FAILED_ITEMS = 1
 EXIT_REFUSED = 2
 EXIT_STOPPED = 3
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="reelhouse",
@@ -44,19 +44,25 @@ def main() -> None:
         _stop(EXIT_REFUSED, str(exc))
     except RefreshError as exc:
         _stop(EXIT_STOPPED, str(exc))
+    except Interrupted as exc:
+        _say(f"{exc}; what was done is kept, and the next refresh goes on from there")
+        sys.stdout.flush()
+        os._exit(exc.status)
     except BrokenPipeError:  # the reader of our output has gone, as in `reelhouse schema | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        _stop(EXIT_INTERRUPTED, "interrupted; what was done is kept, and the next refresh goes on from there")
 
 
 def _stop(code: int, message: str) -> NoReturn:
+    _say(message)
+    raise SystemExit(code)
+
+
+def _say(message: str) -> None:
     from tasks.core.units import printable
 
     for line in message.splitlines():
-        print(f"reelhouse: {printable(line)}", file=sys.stderr)
-    raise SystemExit(code)
+        print(f"reelhouse: {printable(line)}", file=sys.stderr, flush=True)
 
 
 def _loaded(data: Path | None, config: Path | None, assignments: list[str] | None, **overrides: Any) -> Any:
@@ -82,7 +88,8 @@ def refresh(
 ) -> None:
     """Refresh the library under one or more folders. Your videos are only read.
 
-    Exit status: 0 done; 1 finished, but some items failed and may be retried; 2 refused, nothing was done; 3 stopped.
+    Exit status: 0 done; 1 finished, but some items failed and may be retried; 2 refused, nothing was done; 3 stopped;
+    130 and 143 interrupted (Ctrl-C, SIGTERM).
     """
     from flows.run import run_refresh
 
@@ -243,13 +250,15 @@ def benchmark(
 def standin(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     latency: Annotated[float, typer.Option(help="Seconds before every answer.", min=0)] = 0.0,
-    rate: Annotated[float | None, typer.Option(help="Requests a second it allows; more get HTTP 429.")] = None,
+    rate: Annotated[int | None, typer.Option(help="Requests a second it allows; more get HTTP 429.", min=1)] = None,
+    films: Annotated[int, typer.Option(help="Generated films beside those of the demo.", min=0)] = 0,
+    shows: Annotated[int, typer.Option(help="Generated shows beside that of the demo.", min=0)] = 0,
 ) -> None:
     """Run the stand-in for TMDB: invented titles in true shapes, on loopback, until Ctrl-C."""
     from tasks.standin.running import serve
     from tasks.standin.server import StandInOptions
 
-    serve(StandInOptions(latency_s=latency, rate_hz=rate), port)
+    serve(StandInOptions(latency_s=latency, rate_hz=rate, film_count=films, show_count=shows), port)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from tasks.http.loop import stream
 from tasks.http.store import Answer
 from tasks.match.decide import Decision, decided
 from tasks.match.score import Scored, Wanted, ranked
+from tasks.providers.batch import Settled
 from tasks.providers.provider import Candidate, Provider
 from tasks.schema.table import Table
 from tasks.schema.titles import MatchCandidates, Matches, Responses
@@ -35,14 +36,6 @@ class Question:
     """Candidates of the question before."""
     heard: tuple[Answer, ...] = ()
     """Answers before."""
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What one title key came to: its outcome and rows."""
-
-    outcome: Outcome
-    rows: dict[type[Table], list[dict[str, Any]]]
 
 
 def questions(items: Sequence[dict[str, Any]]) -> list[Question]:
@@ -79,15 +72,6 @@ def look_up(provider: Provider, asked: Sequence[Question], *, window: int) -> It
             yield settled
     if again:
         yield from look_up(provider, again, window=window)
-
-
-def deferred(asked: Sequence[Question], settled_keys: set[str], reason: str) -> list[Outcome]:
-    """Outcomes of the questions that were not settled because the service cannot be asked."""
-    return [
-        Outcome(question.title_key, label(question.wanted), "deferred", reason=reason)
-        for question in asked
-        if question.title_key not in settled_keys
-    ]
 
 
 def label(wanted: Wanted) -> str:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tasks.core.errors import ItemError, Transient
 from tasks.core.stopwatch import record_value, span
 from tasks.http.loop import run, stream
 from tasks.http.store import Answer
+from tasks.providers.batch import Settled
 from tasks.providers.provider import Facts, Provider
 from tasks.schema.titles import Collections, Responses, Titles
 from tasks.staging import Outcome
 
 Item = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What one item came to: its outcome and rows."""
-
-    outcome: Outcome
-    rows: Facts
 
 
 def titles(provider: Provider, items: Sequence[Item], *, window: int) -> Iterator[Settled]:
