@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import orjson
 import typer
 
-from flows.interrupt import Interrupted
+from flows.interrupt import Interrupted, heed_ctrl_c
 from tasks.core.errors import RefreshError, Refused
 
 EXIT_FAILED_ITEMS = 1
@@ -106,6 +106,7 @@ def probe(
     """Measure files: one JSON object a line. Exit status 1 if one of them cannot be read."""
     from tasks.probe.task import probe_files
 
+    heed_ctrl_c()
     settings = _loaded(None, config, assignments).settings
     readable = True
     for row in probe_files(files, settings.probe):

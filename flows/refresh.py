@@ -18,8 +18,9 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -266,8 +267,22 @@ def _peak_memory_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes
 
 
-def _lane(batches_at_once: int) -> TaskRunner[Any]:
-    return ThreadPoolTaskRunner(max_workers=batches_at_once)
+@contextmanager
+def _lane(batches_at_once: int) -> Iterator[TaskRunner[Any]]:
+    """Threads for batches.
+
+    When the run is interrupted, batches that wait are dropped, and those at work are not waited for: one may sleep for
+    half a minute before it is run again.
+    """
+    with ExitStack() as stack:
+        lane: TaskRunner[Any] = stack.enter_context(ThreadPoolTaskRunner(max_workers=batches_at_once))
+        try:
+            yield lane
+        except Exception:
+            raise
+        except BaseException:
+            threading.Thread(target=stack.pop_all().close, name="dropped-lane", daemon=True).start()
+            raise
 
 
 def _discover(run: _Run, disk: TaskRunner[Any], root_paths: Sequence[bytes]) -> Results:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from flows.interrupt import Interrupted, interrupted_by_signals
 from flows.server import is_free, serving
 from flows.show import record_of, show_record
 from flows.terminal import pick_mode, showing
@@ -21,6 +22,7 @@ from tasks.core.units import printable
 EXIT_FAILED_ITEMS = 1
 EXIT_STOPPED = 3
 HAND_OVER_TIMEOUT_S = 30.0
+LAST_WORDS_TIMEOUT_S = 3.0
 
 
 def run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: bool, debug: bool) -> int:
@@ -29,7 +31,13 @@ def run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quie
     Raises:
         Refused: before anything is started where that can be known, else by the flow.
         RefreshError: the run was stopped, by a full disk for example.
+        Interrupted: Ctrl-C or SIGTERM came.
     """
+    with interrupted_by_signals():
+        return _run_refresh(roots, settings, as_json=as_json, quiet=quiet, debug=debug)
+
+
+def _run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: bool, debug: bool) -> int:
     from tasks.discovery.roots import check_roots
     from tasks.warehouse.lock import holding
 
@@ -44,8 +52,12 @@ def run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quie
     with serving(data.prefect, meanwhile=_import_flow):
         from flows.refresh import refresh
 
-        with showing(pick_mode(json=as_json, quiet=quiet, isatty=sys.stderr.isatty())):
-            state: Any = refresh([as_parameter(root) for root in roots], settings, return_state=True)
+        try:
+            with showing(pick_mode(json=as_json, quiet=quiet, isatty=sys.stderr.isatty())):
+                state: Any = refresh([as_parameter(root) for root in roots], settings, return_state=True)
+        except (KeyboardInterrupt, Interrupted):
+            _drain(LAST_WORDS_TIMEOUT_S)
+            raise
         hand_over(str(state.state_details.flow_run_id))
     record = record_of(data, str(state.state_details.flow_run_id))
     if record is None or not record.get("is_loaded"):
@@ -85,11 +97,8 @@ def hand_over(flow_run_id: str) -> None:
     Logs and states travel in the background; the server records about 50 task runs a second.
     """
     import httpx
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
 
-    APILogWorker.drain_all(timeout=HAND_OVER_TIMEOUT_S)
-    EventsWorker.drain_all(timeout=HAND_OVER_TIMEOUT_S)
+    _drain(HAND_OVER_TIMEOUT_S)
     question = {
         "flow_runs": {"id": {"any_": [flow_run_id]}},
         "task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}},
@@ -101,6 +110,15 @@ def hand_over(flow_run_id: str) -> None:
             if answer.is_success and answer.json() == 0:
                 return
             time.sleep(0.2)
+
+
+def _drain(timeout_s: float) -> None:
+    """Send what Prefect's services hold."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=timeout_s)
+    EventsWorker.drain_all(timeout=timeout_s)
 
 
 def _raise_cause(result: Any) -> None:
