@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import av
 import av.logging
@@ -199,7 +199,8 @@ def _add_video(facts: Stream, stream: Any, context: Any) -> None:
 def _add_dumped(streams: list[Stream], container: InputContainer) -> None:
     av.logging.set_level(av.logging.INFO)
     try:
-        found = sidedata.dumped(_try(container.dumps_format) or "")
+        dumps_format = cast(Any, container).dumps_format  # PyAV 18 has it, but not in its type stubs
+        found = sidedata.dumped(_try(dumps_format) or "")
     finally:
         av.logging.set_level(av.logging.ERROR)
     for facts in streams:
