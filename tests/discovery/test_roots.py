@@ -118,7 +118,7 @@ def test_what_is_no_path_is_refused(roots):
         check_roots(roots, SETTINGS)
 
 
-@pytest.mark.usefixtures("permissions_hold")
+@pytest.mark.usefixtures("without_privileges")
 def test_a_root_without_permission_is_refused(tmp_path):
     """
     The message asks for the right that is missing.

@@ -88,7 +88,7 @@ def test_a_folder_that_vanished_is_unknown_and_tried_again(tmp_path):
     assert 2 == read_staged(Skips, staging=staging).filter(pl.col("reason") == "extension")["skip_count"].sum()
 
 
-@pytest.mark.usefixtures("permissions_hold")
+@pytest.mark.usefixtures("without_privileges")
 def test_a_folder_without_permission_fails_for_good(tmp_path):
     """
     A missing right does not come by itself: no retry, but the failure is told and the folder is unknown.

@@ -195,7 +195,7 @@ class TestErrors:
         assert [] == rest
         assert [os.fsencode(other)] == [unlisted.folder for unlisted in walk.unlisted]
 
-    @pytest.mark.usefixtures("permissions_hold")
+    @pytest.mark.usefixtures("without_privileges")
     def test_a_folder_without_permission_is_unknown(self, tmp_path):
         """
         Neither a folder that may not be read nor one that may not be entered ends the walk; both are named.
