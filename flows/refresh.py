@@ -235,7 +235,7 @@ def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
         "probe_count": sum(counts["probe"][f"{outcome}_count"] for outcome in ("done", "quarantined", "failed")),
         "call_count": accounted.costs.get("calls", 0),
         "image_count": accounted.costs.get("downloads", 0),
-        "task_run_count": run.task_run_count,
+        "task_run_count": run.task_run_count + 1,  # the load, which takes this record along, is still to come
         "peak_memory_bytes": _peak_memory_bytes(),
         "counters": {
             "new_files": plan.new_count,
@@ -348,7 +348,7 @@ def _image_address(run: _Run, *, is_needed: bool) -> str | None:
     if not is_needed:
         return None
     run.task_run_count += 1
-    state = image_base_url(run.settings.scrape, str(run.data.path), return_state=True)
+    state = image_base_url(run.settings.scrape, str(run.data.path), run.staging, return_state=True)
     if state.is_completed():
         address: str = state.result()
         return address

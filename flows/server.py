@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import Refused
+from tasks.core.units import human_size
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
@@ -97,13 +99,16 @@ def serving(home: Path, *, port: int | None = None, meanwhile: Callable[[], obje
     home.mkdir(parents=True, exist_ok=True)
     chosen = port or free_port()
     server = Server(f"http://{HOST}:{chosen}/api", f"http://{HOST}:{chosen}", home / "server.log")
-    os.environ["PREFECT_HOME"] = str(home)
-    os.environ["PREFECT_API_URL"] = server.api_url
+    home_before = os.environ.get("PREFECT_HOME")
+    os.environ |= {"PREFECT_HOME": str(home), "PREFECT_API_URL": server.api_url}
     try:
         with _started(server, home, chosen, meanwhile):
             yield server
     finally:
-        del os.environ["PREFECT_API_URL"]
+        os.environ.pop("PREFECT_API_URL", None)
+        os.environ.pop("PREFECT_HOME", None)
+        if home_before is not None:
+            os.environ["PREFECT_HOME"] = home_before
 
 
 @contextmanager
@@ -141,10 +146,14 @@ def _started(server: Server, home: Path, port: int, meanwhile: Callable[[], obje
 
 
 def _wait_until_healthy(server: Server, guard: subprocess.Popen[bytes]) -> None:
+    assert server.log is not None
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if guard.poll() is not None:
-            raise ServerNotStarted(f"the Prefect server ended while starting; its log is {server.log}")
+            free = human_size(shutil.disk_usage(server.log.parent).free)
+            raise ServerNotStarted(
+                f"the Prefect server ended while starting ({free} are free on its disk); its log is {server.log}"
+            )
         with contextlib.suppress(urllib.error.URLError, OSError):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
             with opener.open(f"{server.api_url}/health", timeout=2):

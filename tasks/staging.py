@@ -23,6 +23,7 @@ import polars as pl
 from tasks.core import atomic
 from tasks.core.errors import BatchAbandoned, BatchIncomplete, ItemError, RefreshError, Transient
 from tasks.core.ids import digest
+from tasks.core.progress import progress
 from tasks.schema.runs import Costs, Outcomes
 from tasks.schema.table import Table
 
@@ -166,9 +167,11 @@ class Ledger:
         self._counters: dict[str, int] = {}
 
     def open_items(self) -> pl.DataFrame:
-        """The items that no earlier attempt has settled, in the batch's order."""
+        """The items that no earlier attempt has settled, in the batch's order; for once at the attempt's beginning."""
         outcomes = self._outcomes()
-        settled = outcomes.filter(~((pl.col("outcome") == "failed") & pl.col("is_transient")))["item_id"]
+        is_open = (pl.col("outcome") == "failed") & pl.col("is_transient")
+        progress.reopen(self.batch.stage, outcomes.filter(is_open).height)
+        settled = outcomes.filter(~is_open)["item_id"]
         return self.batch.items().filter(~pl.col(self._id_column).is_in(settled.implode()))
 
     def count(self, counter: str, amount: int = 1) -> None:

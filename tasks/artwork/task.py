@@ -57,7 +57,7 @@ def fetch_artwork(batch: Batch, settings: ArtworkSettings, image_base_url: str, 
         for settled in fetch(pictures, settings, data_dir=Path(data_dir), usage=usage):
             part.append(settled)
             ledger.count("downloads", 1 if settled.rows else 0)
-            failed_count = sum(outcome.outcome != "done" for outcome in settled.outcomes)
+            failed_count = sum(outcome.outcome == "failed" for outcome in settled.outcomes)
             progress.advance(batch.stage, len(settled.outcomes), failed=failed_count)
             if len(part) >= PART:
                 _save(ledger, part, usage)

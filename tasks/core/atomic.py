@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.errors import StorageFull
+from tasks.core.errors import StorageFull, StorageNotWritable
 
 TEMPORARY_PREFIX = ".tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, largest file of the file system or process
@@ -25,6 +25,7 @@ def writing(target: Path) -> Iterator[Path]:
 
     Raises:
         StorageFull: the disk or the quota is full.
+        StorageNotWritable: the operating system refuses to write there.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +40,11 @@ def writing(target: Path) -> Iterator[Path]:
     except Exception as exc:
         if says_full(exc):
             raise StorageFull(f"no space left for {target}; free some and run again") from exc
+        if isinstance(exc, OSError) and _is_about(exc, target):
+            raise StorageNotWritable(
+                f"{target} cannot be written: {exc.strerror}; give this user the right to write in "
+                f"{target.parent} and run again"
+            ) from exc
         raise
     fsync_folder(target.parent)
 
@@ -50,11 +56,20 @@ def says_full(exc: Exception) -> bool:
     return any(os.strerror(number) in str(exc) for number in _FULL)
 
 
+def _is_about(exc: OSError, target: Path) -> bool:
+    """Whether ``exc`` is about the folder of ``target``, one above it or something in it; blocks read other files."""
+    if not isinstance(exc.filename, str | os.PathLike):
+        return False
+    place, folder = Path(exc.filename), target.parent
+    return place.is_relative_to(folder) or folder.is_relative_to(place)
+
+
 def write_bytes(target: Path, content: bytes) -> None:
     """Write ``content`` to ``target``, whole or not at all.
 
     Raises:
         StorageFull: the disk or the quota is full.
+        StorageNotWritable: the operating system refuses to write there.
     """
     with writing(target) as temporary:
         temporary.write_bytes(content)
@@ -78,6 +93,7 @@ def writing_folder(target: Path) -> Iterator[Path]:
 
     Raises:
         StorageFull: the disk or the quota is full.
+        StorageNotWritable: the operating system refuses to write there.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,5 +111,10 @@ def writing_folder(target: Path) -> Iterator[Path]:
     except Exception as exc:
         if says_full(exc):
             raise StorageFull(f"no space left for {target}; free some and run again") from exc
+        if isinstance(exc, OSError) and _is_about(exc, target):
+            raise StorageNotWritable(
+                f"{target} cannot be written: {exc.strerror}; give this user the right to write in "
+                f"{target.parent} and run again"
+            ) from exc
         raise
     fsync_folder(target.parent)

@@ -27,6 +27,7 @@
     |   |-- ImageTruncated      (transient) the image ended early
     |   `-- ImageInvalid        the answer is not an image, or one too large to be true
     |-- StorageFull             (transient) no space left where we write
+    |-- StorageNotWritable      the operating system does not let us write in the data folder
     |-- BatchIncomplete         (transient) items of a batch failed in a way that may pass
     `-- BatchAbandoned          (transient) a batch ended before it came to these items
 
@@ -162,6 +163,10 @@ class ImageInvalid(ItemError):
 
 class StorageFull(Transient):
     """There is no space left where we write; free some and retry."""
+
+
+class StorageNotWritable(RefreshError):
+    """The operating system does not let us write a file of ours; often an earlier run was started by another user."""
 
 
 class BatchIncomplete(Transient):

@@ -19,7 +19,7 @@ class StageProgress:
     """Items to work on; ``None`` while that is not known."""
     done: int
     failed: int
-    """Items of ``done`` that did not succeed."""
+    """Items of ``done`` that failed; those set aside are no failures, here as in the report."""
     started_s: float
     """``time.monotonic()`` when the stage began."""
     finished: bool
@@ -59,13 +59,25 @@ class Progress:
             self._stages[stage] = replace(now, total=total, finished=False, finished_s=None)
 
     def advance(self, stage: str, done: int = 1, *, failed: int = 0) -> None:
-        """Add ``done`` items to a stage, ``failed`` of them without success; at its total the stage ends by itself."""
+        """Add ``done`` items to a stage, of which ``failed`` failed; at its total the stage ends by itself."""
         with self._lock:
             now = self._stages.get(stage) or StageProgress(stage, None, 0, 0, time.monotonic(), False)
             after = replace(now, done=now.done + done, failed=now.failed + failed)
             if after.total is not None and after.done >= after.total and not after.finished:
                 after = replace(after, finished=True, finished_s=time.monotonic())
             self._stages[stage] = after
+
+    def reopen(self, stage: str, failed: int) -> None:
+        """Take back ``failed`` items that are tried again, so that no item counts twice.
+
+        A stage without a total counts something else than its items, and one of another process has not counted them.
+        """
+        with self._lock:
+            now = self._stages.get(stage)
+            if now is not None and now.total is not None and 0 < failed <= now.failed:
+                self._stages[stage] = replace(
+                    now, done=now.done - failed, failed=now.failed - failed, finished=False, finished_s=None
+                )
 
     def finish(self, stage: str) -> None:
         """Mark a stage as ended."""

@@ -18,7 +18,8 @@ VIDEO_EXTENSIONS: tuple[str, ...] = (
 )  # fmt: skip
 
 IGNORED_FOLDERS: tuple[str, ...] = (
-    "$RECYCLE.BIN", "@eaDir", "#recycle", "#snapshot", "System Volume Information", "lost+found", "sample", "samples",
+    "$RECYCLE.BIN", "@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "System Volume Information",
+    "lost+found", "sample", "samples",
 )  # fmt: skip
 
 Lower = Annotated[str, Field(pattern=r"^\.[a-z0-9]+$")]
@@ -70,7 +71,11 @@ class IdentifySettings(Room):
 class ScrapeSettings(Room):
     """How the metadata service is asked."""
 
-    base_url: str = Field("https://api.themoviedb.org/3", description="Address of TMDB's API, or of a stand-in.")
+    base_url: str = Field(
+        "https://api.themoviedb.org/3",
+        pattern=r"^https?://[^/\s]+(/\S*)?$",
+        description="Address of TMDB's API, or of a stand-in.",
+    )
     language: str = Field("en-US", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="Language of titles and texts.")
     country: str = Field("US", pattern=r"^[A-Z]{2}$", description="Country whose age ratings are kept.")
     rate_hz: float = Field(40.0, gt=0, description="Requests a second; TMDB allows about 40 to 50.")

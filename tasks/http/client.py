@@ -162,6 +162,7 @@ class _Host:
         self._places = asyncio.Semaphore(policy.connections)
         self._faults_in_a_row = 0
         self._down_until_s = 0.0
+        self._down_because = ""
         self._refused_key: tuple[str, str, float] | None = None
         self._client = httpx.AsyncClient(
             verify=_ssl_context(),
@@ -218,10 +219,11 @@ class _Host:
         """One try, by which the host shows whether it is alive."""
         try:
             reply = await self._past_pauses(url, headers, usage, attempt)
-        except _Fault:
+        except _Fault as fault:
             self._faults_in_a_row += 1
             if self._faults_in_a_row >= GIVEN_UP_IN_A_ROW * self._policy.attempts:
                 self._down_until_s = max(self._down_until_s, time.monotonic() + DOWN_FOR_S)
+                self._down_because = fault.reason
             raise
         self._faults_in_a_row = 0
         return reply
@@ -251,6 +253,7 @@ class _Host:
             asked_s = _retry_after_s(reply)
             if asked_s is not None and asked_s > LONGEST_RETRY_AFTER_S:
                 self._down_until_s = max(self._down_until_s, time.monotonic() + asked_s)
+                self._down_because = "it asked us to come back later (HTTP 429)"
                 raise ProviderUnavailable(
                     item=safe_url(url), reason=f"{self._name} asks us to come back in {asked_s:.0f} s (HTTP 429)"
                 )
@@ -303,7 +306,8 @@ class _Host:
         if now_s < self._down_until_s:
             raise ProviderUnavailable(
                 item=safe_url(url),
-                reason=f"{self._name} is not answering; not asked again for {self._down_until_s - now_s:.0f} s",
+                reason=f"{self._name} is not answering: {self._down_because}; not asked again for "
+                f"{self._down_until_s - now_s:.0f} s",
             )
         if self._refused_key is not None:
             key, said, until_s = self._refused_key

@@ -40,6 +40,9 @@ _YEAR_END = re.compile(r"(?:^|[^\d])(?:18[789]|19\d|20\d)\d[)\]]?$")
 _EPISODE = re.compile(
     r"(?<![^\W_])(?:s\d{1,4}[ ._-]?e\d{1,4}|\d{1,2}x\d{2,3}|(?:19|20)\d\d[ ._-]\d\d[ ._-]\d\d)(?![^\W_])", re.IGNORECASE
 )
+# What a disc has beside its film: menus of a DVD; openings and endings without credits, as fansub groups write them.
+_DISC_MENU = re.compile(r"video_ts|vts_\d\d_0", re.IGNORECASE)
+_CREDITLESS = re.compile(r"(?<![^\W_])NC(?:OP|ED)[ _-]?\d{0,2}[a-d]?(?:v\d)?(?![^\W_])")
 _LAST_LETTERS = "desrtpnwx0123456789"  # of the suffixes, so that most names need no search
 
 
@@ -58,10 +61,15 @@ def extra_kind(stem: str, *, folder_title: str | None, folder_kind: str | None) 
     if folder_kind is not None:
         match = _SUFFIX.match(stem)
         return folder_kind, match["stem"] if match and match["sep"] == "-" else stem
+    if folder_title and _DISC_MENU.fullmatch(stem):
+        return "other", ""
+    if match := _CREDITLESS.search(stem):
+        return "other", stem[: match.start()]
     if stem[-1:].lower() not in _LAST_LETTERS and stem[:6].lower() != "sample":
         return None
     if match := _ALONE.fullmatch(stem):
-        return (_kind(match["word"]), "") if folder_title else None
+        # A lone trailer may be a film of that name; nobody keeps a film called "sample".
+        return (_kind(match["word"]), "") if folder_title or match["word"].lower() == "sample" else None
     match = _SUFFIX.match(stem)
     if match is None:
         return ("sample", _SAMPLE_FIRST.sub("", stem)) if _SAMPLE_FIRST.match(stem) else None

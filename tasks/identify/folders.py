@@ -20,8 +20,8 @@ _GENERIC = frozenset(
         "volumes", "home", "users", "user", "data", "share", "shares", "nas", "srv", "server", "storage", "library",
         "libraries", "multimedia", "plex", "jellyfin", "emby", "kodi", "public", "4k", "uhd", "hd", "sd", "3d", "new",
         "unsorted", "sorted", "temp", "tmp", "test", "root", "desktop", "documents", "nzb", "sabnzbd", "qbittorrent",
-        "transmission", "seasons", "subs", "subtitles", "subtitle", "vobsub", "video_ts", "bdmv", "stream",
-        "audio_ts", "dvd", "bluray", "unpack", "watch", "collection", "collections",
+        "transmission", "seasons", "subs", "subtitles", "subtitle", "vobsub", "video ts", "bdmv", "stream",
+        "audio ts", "dvd", "bluray", "unpack", "watch", "collection", "collections",
     )
 )  # fmt: skip
 _GENERIC_WORDS = re.compile(
@@ -46,6 +46,7 @@ _SEASON_INSIDE = re.compile(
 _SPECIALS = frozenset(
     ("specials", "special", "season 0", "season 00", "s00", "s0", "especiales", "spéciaux", "extras & specials")
 )
+_DISC = re.compile(r"(?:cd|dis[ck]|dvd)[ ._-]?(?P<part>[1-9])", re.IGNORECASE)
 _YEAR_BRACKET = re.compile(r"[ ._]*[(\[](?P<year>(?:18[789]|19\d|20\d)\d)(?:[ ]?[-–][ ]?(?:\d{4})?)?[)\]]")
 
 
@@ -135,6 +136,8 @@ class Context:
     tags: Tags = NO_TAGS
     is_clash: bool = False
     """Two folders carry different ids of one service."""
+    part: int | None = None
+    """Which disc of the title a folder below it holds: ``Title (2010)/CD2``."""
 
     @property
     def is_telling(self) -> bool:
@@ -157,6 +160,7 @@ def context(folders: list[Folder]) -> Context:
     imdb: list[str] = []
     tvdb: list[int] = []
     edition: str | None = None
+    part: int | None = None
     for depth in range(len(folders) - 1, -1, -1):
         folder = folders[depth]
         if folder.tags.tmdb_id:
@@ -166,6 +170,8 @@ def context(folders: list[Folder]) -> Context:
         if folder.tags.tvdb_id:
             tvdb.append(folder.tags.tvdb_id)
         edition = edition or folder.tags.edition
+        if title is None and part is None and (disc := _DISC.fullmatch(folder.name)):
+            part = int(disc["part"])
         if title is not None or folder.is_generic:
             continue
         if folder.season is not None and folder.title is None:
@@ -189,4 +195,4 @@ def context(folders: list[Folder]) -> Context:
     is_clash = any(len(set(ids)) > 1 for ids in (tmdb, imdb, tvdb))
     if title is None:
         return Context(season=season, is_show=is_show, extra_kind=extra_kind, hint=hint, tags=tags, is_clash=is_clash)
-    return Context(title.title, title.year, season, is_show, title.release, extra_kind, hint, tags, is_clash)
+    return Context(title.title, title.year, season, is_show, title.release, extra_kind, hint, tags, is_clash, part)

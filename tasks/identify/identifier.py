@@ -22,7 +22,7 @@ from tasks.identify.strict import read_strict
 from tasks.identify.tags import Tags, read_tags
 from tasks.identify.vote import AGREED, DISPUTED, agree, decide
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 PARSER_VERSION = f"{RULES_VERSION}+guessit{GUESSIT_VERSION}"
 """Raise ``RULES_VERSION`` whenever a name may be read differently: the next refresh then reads names again."""
 
@@ -30,10 +30,12 @@ UNDATED = 0.7
 """Most that we trust a movie's name without a year: nothing but its words says that it is one."""
 _WORD = re.compile(r"[^\W_]")
 _NO_NAME = re.compile(
-    r"^(?:movie|video|film|main|feature|title[ _]?\d*|index|vts[ _]\d+[ _]\d+|\d{5}|(?:cd|dis[ck]|dvd|part"
+    r"^(?:movie|video|film|main|feature|title[ _]?\d*|index|video[ _]ts|vts[ _]\d+[ _]\d+|\d{5}|(?:cd|dis[ck]|dvd|part"
     r"|pt)[ ._-]?\d)$",
     re.I,
 )
+_DISC_FILE = re.compile(r"VTS_\d\d_(?P<part>[1-9])", re.IGNORECASE)
+"""A DVD cuts what it plays into files of 1 GiB: ``VTS_01_1.VOB`` is the first of title set 1."""
 _YEARS = range(1870, 2101)
 
 
@@ -60,6 +62,9 @@ class Identifier:
             above = self._context(head, readable(root) if root is not None else None)
             tags = read_tags(stem(name[:LONGEST_NAME]))
             reading = self._read(without_other_title(tags.text), above)
+            if reading.kind == "movie" and reading.part is None and reading.title == above.title:
+                disc = _DISC_FILE.fullmatch(tags.text)
+                reading.part = int(disc["part"]) if disc else above.part
         except Exception as exc:  # the last net: one name must never stop a batch, whatever a rule of ours overlooked
             above, tags = NO_CONTEXT, Tags("")
             reading = Reading("unknown", f"failed.{type(exc).__name__}", confidence_ratio=0.0)
@@ -94,6 +99,8 @@ class Identifier:
         own = read_loose(
             name, max_episodes=self._max_episodes, season=above.season, folder_title=above.title, hint=above.hint
         )
+        if own.rule == "loose.leading" and above.season is None:
+            return _within(own, name, above)  # the parsers do not know the folder, and make a title of the number
         if above.release and own.kind == "movie" and own.year is None and own.resolution is None:
             whole = read_strict(above.release, NO_CONTEXT, max_episodes=self._max_episodes)
             if whole is not None:  # "Title.2010.1080p-GRP/grp-ttl.mkv": the folder has the name, the file a short form

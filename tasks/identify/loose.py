@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tasks.core.titles import normal_title
 from tasks.identify.numbers import Numbers, compact, leading_number, loose_numbers
 from tasks.identify.reading import Reading
 from tasks.identify.release import claims, tech_start
@@ -64,6 +65,8 @@ def read_loose(
     numbers = loose_numbers(text, max_episodes, has_group=group is not None)
     if season is not None and (numbers is None or not numbers.is_sure):
         numbers = leading_number(text, season) or numbers
+    if numbers is None and season is None and hint == "show" and folder_title and not _begins_with(text, folder_title):
+        numbers = leading_number(text, None)
     technical = tech_start(text, 1)
     year_match = _year(text, numbers, technical)
     is_show_like = hint == "show" or (technical is not None and _TV_SIGN.search(text) is not None)
@@ -107,6 +110,10 @@ def read_loose(
         group=group or found.group,
         is_sure=numbers is not None and numbers.is_sure,
     )
+
+
+def _begins_with(text: str, title: str) -> bool:
+    return normal_title(text).startswith(normal_title(title))
 
 
 def _bracket_titles(text: str) -> tuple[str | None, str]:

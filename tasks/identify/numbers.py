@@ -180,16 +180,23 @@ def _of_match(match: re.Match[str], max_episodes: int, notation: str) -> Numbers
     )
 
 
-def leading_number(text: str, season: int) -> Numbers | None:
-    """The episode number that begins the name of a file in the folder of ``season``.
+def leading_number(text: str, season: int | None) -> Numbers | None:
+    """The episode number that begins the name of a file in the folder of ``season``, or of a show without such folders.
 
     >>> leading_number("05 - Name", 2).episodes, leading_number("205. Name", 2).episodes, leading_number("Name", 2)
     ((5,), (5,), None)
+    >>> found = leading_number("205. Name", None)
+    >>> found.season, found.episodes, found.absolute
+    (2, (5,), (205,))
     """
     match = _LEADING.match(text)
     if match is None or _is_year(match["number"]):
         return None
     number = int(match["number"])
+    if season is None:
+        if 100 < number < 1000 and number % 100:
+            return Numbers(0, match.end(), "leading", number // 100, None, (number % 100,), (number,), is_sure=False)
+        return Numbers(0, match.end(), "leading", None, None, (number,), is_sure=False)
     if len(match["number"]) >= 3 and number // 100 == season:
         return Numbers(0, match.end(), "leading", season, None, (number % 100,), (number,), is_sure=False)
     return Numbers(0, match.end(), "leading", season, None, (number,), is_sure=len(match["number"]) == 2)

@@ -32,5 +32,5 @@ def identify(batch: Batch, settings: IdentifySettings) -> BatchResult:
             outcomes.append(Outcome(item["file_id"], item["path"], outcome, reason=reason))
     record_value("identify.files", items.height, item=batch.name)
     ledger.save({Identities: rows}, outcomes)
-    progress.advance("identify", items.height, failed=sum(o.outcome != "done" for o in outcomes))
+    progress.advance("identify", items.height)
     return ledger.close()

@@ -77,7 +77,7 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
                 "status": found.probe["status"] if found else outcome.outcome,
             },
         )
-        progress.advance(STAGE, failed=int(outcome.error is not None))
+        progress.advance(STAGE, failed=int(outcome.outcome == "failed"))
         if len(part.outcomes) >= PART_FILES:
             ledger.save(part.rows, part.outcomes)
             part = _Part()

@@ -51,7 +51,7 @@ def work_through(
         for settled in settle(provider):
             pending.append(settled)
             left.pop(settled.outcome.item_id, None)
-            progress.advance(ledger.batch.stage, failed=settled.outcome.outcome != "done")
+            progress.advance(ledger.batch.stage, failed=int(settled.outcome.outcome == "failed"))
             if len(pending) >= part:
                 _save(ledger, provider, pending)
     except KeyRefused as refused:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from tasks.core.settings import ScrapeSettings
 from tasks.http.loop import run
 from tasks.providers.batch import Settled, work_through
 from tasks.providers.tmdb import tmdb_in
+from tasks.schema.runs import Costs
 from tasks.scrape import fetch
 from tasks.scrape.fetch import Item
-from tasks.staging import Batch, BatchResult, Ledger
+from tasks.staging import Batch, BatchResult, Ledger, write_staged
 from tasks.step import step
 
 PART = 100
 """Items that are saved together."""
+IMAGE_ADDRESS = "image_address"
+"""Stage under which the cost of asking for the address of the pictures is kept."""
 
 
 @step("scrape", run_name="scrape {batch.name}")
@@ -40,8 +44,10 @@ def scrape_collections(batch: Batch, settings: ScrapeSettings, data_dir: str) ->
 
 
 @step("image address")
-def image_base_url(settings: ScrapeSettings, data_dir: str) -> str:
+def image_base_url(settings: ScrapeSettings, data_dir: str, staging: str) -> str:
     """Address of TMDB's pictures, from its configuration: one call a run, none while the answer kept is young.
+
+    What it cost is left in ``staging``.
 
     Raises:
         KeyRefused: there is no token, or TMDB refuses it.
@@ -53,6 +59,11 @@ def image_base_url(settings: ScrapeSettings, data_dir: str) -> str:
         return provider.image_base_url(run(provider.configuration()))
     finally:
         provider.flush()
+        spent = [
+            {"stage": IMAGE_ADDRESS, "counter": counter, "amount": amount}
+            for counter, amount in provider.usage.taken().items()
+        ]
+        write_staged({Costs: Costs.frame(spent)}, staging=Path(staging), stage=IMAGE_ADDRESS)
 
 
 def _scrape(

@@ -31,7 +31,7 @@ def query(warehouse: Path, sql: str) -> pl.DataFrame:
             if "read-only mode" in str(exc):
                 raise QueryRefused(f"the warehouse is read-only here; only a refresh writes it. DuckDB: {exc}") from exc
             raise QueryRefused(str(exc)) from exc
-        except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as exc:
+        except duckdb.Error as exc:  # also a file that cannot be attached, an extension that is not there, no memory
             raise QueryRefused(str(exc)) from exc
         except pl.exceptions.ComputeError as exc:
             raise QueryRefused(f"a column has a type that cannot be shown; CAST it to VARCHAR ({exc})") from exc

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tasks.core import atomic
-from tasks.core.errors import StorageFull
+from tasks.core.errors import StorageFull, StorageNotWritable
 
 FULL_DEVICE = Path("/dev/full")
 """Linux: every write to it fails with ENOSPC (full(4))."""
@@ -38,6 +38,28 @@ def test_a_full_disk_is_known_whoever_meets_it(tmp_path, writing, fill):
         fill()
 
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("writing", [atomic.writing, atomic.writing_folder])
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path, writing):
+    """
+    A file stands where the folder should be: the message says what could not be written, and why.
+    """
+    (tmp_path / "folder").write_bytes(b"")
+
+    with (
+        pytest.raises(StorageNotWritable, match=r"folder/target cannot be written: .*exists"),
+        writing(tmp_path / "folder" / "target"),
+    ):
+        pass
+
+
+def test_a_fault_of_the_block_stays_what_it_is(tmp_path):
+    """
+    The block reads a file elsewhere that is not there: that says nothing about where we write.
+    """
+    with pytest.raises(FileNotFoundError), atomic.writing(tmp_path / "a" / "target"):
+        (tmp_path / "b" / "not there").read_bytes()
 
 
 def test_a_file_keeps_its_old_content_when_the_block_raises(tmp_path):

@@ -79,3 +79,36 @@ def test_stages_keep_the_order_in_which_they_began():
 
     progress.reset()
     assert [] == progress.snapshot()
+
+
+def test_an_item_that_is_tried_again_counts_once():
+    """
+    10 items, 4 fail and are tried again: 6 stand as done in between, and 10 of 10 at the end.
+    """
+    progress = Progress()
+    progress.begin("scrape", 10)
+    progress.advance("scrape", 10, failed=4)
+
+    progress.reopen("scrape", 4)
+    (between,) = progress.snapshot()
+    progress.advance("scrape", 4)
+    (after,) = progress.snapshot()
+
+    assert (6, 0, False, None) == (between.done, between.failed, between.finished, between.finished_s)
+    assert (10, 0, True) == (after.done, after.failed, after.finished)
+
+
+def test_what_was_never_counted_is_not_taken_back():
+    """
+    Another process retries a batch: nothing of its first attempt was counted here. A stage without a total counts
+    something else than its items.
+    """
+    progress = Progress()
+    progress.begin("scrape", 10)
+    progress.begin("discover")
+    progress.advance("discover", 1_000, failed=2)
+
+    progress.reopen("scrape", 4)
+    progress.reopen("discover", 2)
+
+    assert [(0, 0), (1_000, 2)] == [(stage.done, stage.failed) for stage in progress.snapshot()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import re
 import socket
 import time
 from datetime import UTC, datetime, timedelta
@@ -206,6 +207,16 @@ def test_a_dead_host_is_not_asked_10_000_times():
 
     assert all(isinstance(error, ProviderUnavailable) for error in results)
     assert len(server.heard) <= 30
+
+
+def test_a_host_that_is_spared_is_told_with_the_cause():
+    """
+    Whoever reads only the last failure learns what was wrong, not only that nobody asked.
+    """
+    with Loopback(lambda *_: Say(503)) as server:
+        *_, last = ask_many([f"{server.url}/{n}" for n in range(50)], attempts=1, connections=1)
+
+    assert re.fullmatch(r"127\.0\.0\.1 is not answering: HTTP 503.*; not asked again for \d+ s", last.reason)
 
 
 def test_a_host_that_comes_back_is_asked_again(monkeypatch):

@@ -73,4 +73,4 @@ def test_a_batch_is_timed_once_and_counted(batch):
 
     assert 1 == sum(r.name == "identify.batch" for r in records)
     assert [3] == [r.value for r in records if r.name == "identify.files"]
-    assert [(3, 1)] == [(s.done, s.failed) for s in progress.snapshot() if s.stage == "identify"]
+    assert [(3, 0)] == [(s.done, s.failed) for s in progress.snapshot() if s.stage == "identify"]

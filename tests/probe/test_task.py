@@ -88,7 +88,7 @@ def test_every_file_has_an_outcome_and_its_rows(a_folder, tmp_path):
     assert (4, 3, 1) == (result.done_count, result.quarantined_count, result.failed_count)
     probes = read_staged(Probes, staging=tmp_path)
     assert {"ok": 3, "partial": 1, "unreadable": 3} == dict(probes.group_by("status").len().iter_rows())
-    assert [(8, 4)] == [(s.done, s.failed) for s in progress.snapshot() if s.stage == "probe"]
+    assert [(8, 1)] == [(s.done, s.failed) for s in progress.snapshot() if s.stage == "probe"]
 
 
 def test_the_rows_pass_the_checks_of_their_tables(a_folder, tmp_path):

@@ -17,7 +17,7 @@ from tasks.core.errors import BatchIncomplete
 from tasks.core.settings import ScrapeSettings
 from tasks.http import loop
 from tasks.match.task import match
-from tasks.schema.runs import Outcomes
+from tasks.schema.runs import Costs, Outcomes
 from tasks.schema.titles import (
     CollectionParts,
     Collections,
@@ -174,12 +174,16 @@ def test_a_collection_is_one_call(tmp_path, server):
 
 def test_the_configuration_is_one_call_for_many_runs(tmp_path, server):
     """
-    Where pictures lie is asked once.
+    Where pictures lie is asked once, and the call stands in the costs of the run that made it.
     """
-    found = [image_base_url.fn(settings_for(server), str(tmp_path)) for _ in range(2)]
+    data, runs = str(tmp_path / "data"), [tmp_path / "one", tmp_path / "two"]
 
+    found = [image_base_url.fn(settings_for(server), data, str(staging)) for staging in runs]
+
+    costs = [dict(read_staged(Costs, staging=staging).select("counter", "amount").iter_rows()) for staging in runs]
     assert [server.image_url] * 2 == found
     assert 1 == server.requests().count("configuration")
+    assert [1, 0] == [cost.get("calls", 0) for cost in costs]
 
 
 def test_what_is_gone_is_set_aside(tmp_path, server):

@@ -44,7 +44,16 @@ def test_a_mistake_is_shown_where_it_is(warehouse):
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT nope FROM reels", "SELECT 'x'::INTEGER", "SELECT * FROM no_table", "", "-- nothing"]
+    "sql",
+    [
+        "SELECT nope FROM reels",
+        "SELECT 'x'::INTEGER",
+        "SELECT * FROM no_table",
+        "",
+        "-- nothing",
+        "ATTACH 'not_there.db'",
+        "LOAD not_there",
+    ],
 )
 def test_what_cannot_run_is_refused(warehouse, sql):
     """

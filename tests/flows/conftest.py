@@ -1,0 +1,73 @@
+"""What the end-to-end tests share: one Prefect server and one toy library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows.server import Server, serving
+from tasks.standin.faults import RequestLog
+from tasks.standin.library import make_toy_library
+from tasks.standin.running import StandIn
+from tests.flows.house import Done, House, a_house, states
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server of ours, shared by all runs; nothing of it stays in the environment of the tests."""
+    with pytest.MonkeyPatch.context() as outer:
+        for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+            outer.delenv(name)
+        with serving(tmp_path_factory.mktemp("server")) as server, pytest.MonkeyPatch.context() as inner:
+            for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+                inner.delenv(name)
+            yield server
+
+
+@pytest.fixture(scope="session")
+def toy_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy library; nobody changes it."""
+    folder = tmp_path_factory.mktemp("toy") / "library"
+    make_toy_library(folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """The toy library after two refreshes, and what there was to see."""
+
+    house: House
+    library: Path
+    first: Done
+    second: Done
+    first_requests: RequestLog
+    second_requests: RequestLog
+    published: tuple[bytes, int]
+    """Content of the warehouse after the first one, and its time of change."""
+    library_before: dict[str, tuple[int, int, int]]
+
+
+@pytest.fixture(scope="session")
+def refreshed(tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_library: Path) -> Refreshed:
+    """Two refreshes of the toy library with all it needs; what they left is only read by tests."""
+    before = states(toy_library)
+    with StandIn() as service:
+        house = a_house(tmp_path_factory.mktemp("refreshed"), prefect, service)
+        first = house.refresh(toy_library)
+        first_requests = service.requests()
+        published = (house.data.warehouse.read_bytes(), house.data.warehouse.stat().st_mtime_ns)
+        service.clear()
+        second = house.refresh(toy_library)
+        return Refreshed(
+            house, toy_library, first, second, first_requests, service.requests(), published, library_before=before
+        )
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[StandIn]:
+    with StandIn() as service:
+        yield service

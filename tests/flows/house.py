@@ -1,0 +1,171 @@
+"""Refreshes as a person runs them: processes of their own, on data folders of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+
+from flows.server import Server
+from tasks.core.layout import DataFolder
+from tasks.standin.running import StandIn
+from tasks.standin.server import StandInOptions
+
+TOKEN = StandInOptions().token
+OURS = ("REELHOUSE_", "PREFECT_", "TMDB_")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stdout.decode().splitlines()
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """What it printed, one JSON document a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record of the run: the last line of ``refresh --json``."""
+        record = self.documents[-1]
+        assert record.pop("event") == "report", self.stderr
+        return record
+
+    def stage(self, name: str) -> dict[str, int]:
+        """What became of the items of a stage: counts that are not 0, by outcome; ``total`` always."""
+        (row,) = [row for row in self.record["run_stages"] if row["stage"] == name]
+        counts = {key.removesuffix("_count"): count for key, count in row.items() if key != "stage"}
+        return {key: count for key, count in counts.items() if count or key == "total"}
+
+
+@dataclass(frozen=True)
+class House:
+    """A data folder, and what commands on it are given."""
+
+    data: DataFolder
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the commands; nothing in it reaches the home or the Prefect of whoever runs the tests."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        home = str(self.data.path.parent)
+        return {
+            **inherited,
+            "HOME": home,
+            "PREFECT_HOME": f"{home}/prefect-client",
+            "REELHOUSE_DATA_DIR": str(self.data.path),
+            "REELHOUSE_FLOW__RETRY_DELAY_S": "0",
+            "REELHOUSE_SCRAPE__BACKOFF_S": "0.01",
+            "REELHOUSE_ARTWORK__BACKOFF_S": "0.01",
+            **self.variables,
+        }
+
+    def run(
+        self,
+        *arguments: str | bytes | Path,
+        token: str | None = None,
+        given: bytes = b"",
+        program: tuple[str, ...] = ("-m", "flows.cli"),
+        **options: Any,
+    ) -> Done:
+        """Run ``reelhouse`` with ``arguments`` in a folder that is not the project's, ``given`` on standard input."""
+        environment = self.environment | ({"TMDB_TOKEN": token} if token else {})
+        ended = subprocess.run(
+            [sys.executable, *program, *arguments],
+            input=given,
+            capture_output=True,
+            env=environment,
+            cwd=self.data.path.parent,
+            timeout=120,
+            check=False,
+            **options,
+        )
+        return Done(ended.returncode, ended.stdout, ended.stderr.decode(errors="replace"))
+
+    def refresh(self, *roots: str | bytes | Path, token: str | None = TOKEN, **options: Any) -> Done:
+        return self.run("refresh", *roots, "--json", token=token, **options)
+
+    def start(self, *arguments: str | Path, token: str | None = TOKEN) -> subprocess.Popen[str]:
+        """Run a command in the background, as the leader of a session of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment | ({"TMDB_TOKEN": token} if token else {}),
+            cwd=self.data.path.parent,
+            start_new_session=True,
+        )
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the warehouse answers, asked beside all code of ours."""
+        with duckdb.connect(str(self.data.warehouse), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def a_house(folder: Path, server: Server | None, service: StandIn | None, **variables: str) -> House:
+    """A house in ``folder``; without a server each of its runs starts one."""
+    given = dict(variables)
+    if server is not None:
+        given["PREFECT_API_URL"] = server.api_url
+    if service is not None:
+        given["REELHOUSE_SCRAPE__BASE_URL"] = service.api_url
+    return House(DataFolder(folder / "data"), given)
+
+
+def a_copy(library: Path, folder: Path) -> Path:
+    """A copy of a library that a test may change."""
+    return Path(shutil.copytree(library, folder / "library"))
+
+
+def ask_prefect(server: Server, path: str, question: Mapping[str, Any] | None = None) -> Any:
+    """What the API of a Prefect server answers."""
+    with httpx.Client(base_url=server.api_url, trust_env=False, timeout=30) as client:
+        answer = client.get(path) if question is None else client.post(path, json=dict(question))
+    return answer.raise_for_status().json()
+
+
+def states(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Size, inode and time of change of everything below ``folder``."""
+    found = {path: path.lstat() for path in folder.rglob("*")}
+    return {str(path): (at.st_size, at.st_ino, at.st_mtime_ns) for path, at in found.items()}
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """Process ids and command lines of all that was started with ``folder`` in its environment; needs ``/proc``."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.fsencode(folder) in (entry / "environ").read_bytes():
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], *, within_s: float) -> Any:
+    """What ``condition`` gives as soon as that is true, or at last, when the time is over."""
+    deadline = time.monotonic() + within_s
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
