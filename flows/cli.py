@@ -39,18 +39,20 @@ SetOption = Annotated[
 def main() -> None:
     """Run the command line; errors of ours become one line, without a traceback."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, because at exit a reader that has gone could only be complained of
     except Refused as exc:
         _stop(EXIT_REFUSED, str(exc))
     except RefreshError as exc:
         _stop(EXIT_STOPPED, str(exc))
     except Interrupted as exc:
         _say(f"{exc}; what was done is kept, and the next refresh goes on from there")
-        sys.stdout.flush()
         os._exit(exc.status)
-    except BrokenPipeError:  # the reader of our output has gone, as in `reelhouse schema | head`
+    except BrokenPipeError:  # the reader of our output has gone; Typer ends with the same status
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+        raise SystemExit(1) from None
 
 
 def _stop(code: int, message: str) -> NoReturn:
@@ -104,7 +106,7 @@ def probe(
     assignments: SetOption = None,
 ) -> None:
     """Measure files: one JSON object a line. Exit status 1 if one of them cannot be read."""
-    from tasks.probe.task import probe_files
+    from tasks.probe.document import probe_files
 
     heed_ctrl_c()
     settings = _loaded(None, config, assignments).settings

@@ -185,7 +185,9 @@ def _explain(error: ValidationError, whence: Mapping[str, str]) -> str:
     lines = []
     for fault in error.errors():
         name = ".".join(str(part) for part in fault["loc"])
-        source = whence.get(name) or next((w for leaf, w in whence.items() if name.startswith(f"{leaf}.")), "")
+        source = next(
+            (w for leaf, w in whence.items() if f"{leaf}.".startswith(f"{name}.") or name.startswith(leaf)), ""
+        )
         remedy = "; `reelhouse config` lists all names" if fault["type"] == "extra_forbidden" else ""
         words = "there is no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
         lines.append(f"setting {name}{f' ({source})' if source else ''}: {words}{remedy}")

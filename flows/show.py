@@ -107,7 +107,7 @@ def show_settings(loaded: Loaded) -> None:
     for provider, variable in secrets.VARIABLES.items():
         state = "set" if secrets.token_of(provider) else "not set"
         table.add_row(variable, state, "environment", f"Token for {provider.upper()}; never shown, stored or logged.")
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(table)
 
 
 def _modified_ns(path: Path) -> int:

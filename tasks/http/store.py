@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from tasks.core.clock import utc_now
-from tasks.core.errors import AnswerInvalid, StorageFull
+from tasks.core.errors import AnswerInvalid, StorageFull, StorageNotWritable
 from tasks.core.ids import digest
 
 KEEP = timedelta(days=180)
@@ -132,7 +132,7 @@ class Store:
             self._connection = self._open()
         except sqlite3.DatabaseError as exc:
             if isinstance(exc, sqlite3.OperationalError):
-                _raise_if_full(exc, self.path)
+                _raise_if_not_writable(exc, self.path)
                 raise
             self._set_aside()
             self._connection = self._open()
@@ -208,7 +208,7 @@ class Store:
             with self._connection:
                 self._connection.executemany(statement, rows)
         except sqlite3.OperationalError as exc:
-            _raise_if_full(exc, self.path)
+            _raise_if_not_writable(exc, self.path)
             raise
 
     def _open(self) -> sqlite3.Connection:
@@ -240,9 +240,11 @@ def pack(body: bytes) -> bytes:
     return gzip.compress(body, compresslevel=1, mtime=0)
 
 
-def _raise_if_full(exc: sqlite3.OperationalError, path: Path) -> None:
+def _raise_if_not_writable(exc: sqlite3.OperationalError, path: Path) -> None:
     """SQLite tells a full disk in two ways: as such, and as an input/output error of its shared memory file."""
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     no_space = code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < 1024**2
     if code == sqlite3.SQLITE_FULL or no_space:
         raise StorageFull(f"no space left for {path}; free some and run again") from exc
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        raise StorageNotWritable(f"{path} cannot be written ({exc}); give this user the right and run again") from exc

@@ -150,8 +150,12 @@ class Context:
 NO_CONTEXT = Context()
 
 
-def context(folders: list[Folder]) -> Context:
-    """What ``folders``, outermost first, say about a file in the last of them."""
+def context(folders: list[Folder], root_hint: str | None = None) -> Context:
+    """What ``folders``, outermost first, say about a file in the last of them.
+
+    Args:
+        root_hint: hint of the folder above them, which says no more than that.
+    """
     season: int | None = None
     extra_kind: str | None = None
     title: Folder | None = None
@@ -190,7 +194,7 @@ def context(folders: list[Folder]) -> Context:
         if folder.season is not None:
             season = folder.season if season is None else season
             is_show = True
-    hint = next((f.hint for f in reversed(folders) if f.hint), None)
+    hint = next((f.hint for f in reversed(folders) if f.hint), root_hint)
     tags = Tags("", tmdb[0] if tmdb else None, imdb[0] if imdb else None, tvdb[0] if tvdb else None, edition)
     is_clash = any(len(set(ids)) > 1 for ids in (tmdb, imdb, tvdb))
     if title is None:

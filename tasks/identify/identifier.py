@@ -51,7 +51,8 @@ class Identifier:
         """The row of ``identities`` for ``path``, without its ``file_id``; never raises, whatever the name.
 
         Args:
-            root: folder of the library; names at and above it say nothing. Without one every folder counts.
+            root: folder of the library; its name says at most what it collects (``TV``, ``Movies``), those above it
+                nothing. Without one every folder counts.
         """
         text = readable(path)
         head, slash, name = text.rpartition("/")
@@ -75,10 +76,12 @@ class Identifier:
         found = self._contexts.get(key)
         if found is None:
             names = components(folder)
+            hint = None
             if root is not None:
-                names = below([*names, ""], components(root)) or [*names, ""]
-                names = names[:-1]
-            found = self._contexts[key] = context([self._folder(name) for name in names])
+                above = components(root)
+                names = (below([*names, ""], above) or [*names, ""])[:-1]
+                hint = self._folder(above[-1]).hint if above else None
+            found = self._contexts[key] = context([self._folder(name) for name in names], hint)
         return found
 
     def _folder(self, name: str) -> Folder:

@@ -100,9 +100,9 @@ class RunFacts:
 
     @property
     def did_nothing(self) -> bool:
-        """Whether the run found everything as the last one had left it."""
+        """Whether the run found everything as the last one had left it; looking (``discover``) is not counted."""
         return not (
-            any(stage.done_count or stage.failed_count for stage in self.stages)
+            any(stage.failed_count or (stage.done_count and stage.stage != "discover") for stage in self.stages)
             or any(self.counters.get(f"{change}_files") for change in ("new", "changed", "vanished", "returned"))
             or self.probe_count + self.call_count + self.image_count
         )

@@ -21,6 +21,8 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[str] = frozenset()
     total: tuple[str, ...] | None = None
+    spare: tuple[str, ...] = ()
+    """Columns that a narrow terminal does without, the least important first."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,9 @@ def _scopes(facts: RunFacts) -> Section:
         )
         for scope in facts.scopes
     )
-    return Section("Where time went", grid=Grid(head, rows, frozenset(head[1:])))
+    return Section(
+        "Where time went", grid=Grid(head, rows, frozenset(head[1:]), spare=("at once", "errors", "p50", "p95"))
+    )
 
 
 def _of(count: int, noun: str) -> str:

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tasks.core.errors import Refused
 from tasks.standin.faults import Fault, RequestLog
 from tasks.standin.server import CLOSE_CONNECTION, StandInApp, StandInOptions
 
@@ -164,9 +165,13 @@ def serve(options: StandInOptions | None = None, port: int = 0, *, until_input_e
         until_input_ends: stop also when standard input is closed, which a parent process does when it dies.
 
     Raises:
-        OSError: the port is taken.
+        Refused: nobody can listen on that port, because it is taken for example.
     """
-    with _listening(port) as listening:
+    try:
+        listening = _listening(port)
+    except (OSError, OverflowError) as exc:
+        raise Refused(f"the stand-in cannot listen on port {port}: {exc}; choose another, or 0 for a free one") from exc
+    with listening:
         server = uvicorn.Server(_config(StandInApp(options or StandInOptions())))
         if until_input_ends:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()

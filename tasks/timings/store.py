@@ -30,7 +30,7 @@ import orjson
 import polars as pl
 
 from tasks.core import atomic, stopwatch
-from tasks.core.errors import StorageFull
+from tasks.core.errors import StorageFull, StorageNotWritable
 from tasks.core.stopwatch import Record
 from tasks.schema.timings import Timings
 
@@ -46,7 +46,7 @@ _PROCESS_BITS = 21
 _SPAN_BITS = 32
 """With the bits of the process a span id has 53: it stays exact where numbers are doubles, as in JavaScript."""
 
-_UNWRITTEN = (StorageFull, OSError, pl.exceptions.PolarsError)
+_UNWRITTEN = (StorageFull, StorageNotWritable, OSError, pl.exceptions.PolarsError)
 _PART = re.compile(r"part-(?P<pid>\d+)-(?P<process>[0-9a-f]+)-(?P<first>\d+)-(?P<last>\d+)\.parquet")
 _COLUMNS = ("host", "bytes", "status", "engine", "unit")
 

@@ -19,6 +19,7 @@ from tasks.core.errors import (
     WarehouseTooNew,
 )
 from tasks.core.settings import WarehouseSettings
+from tasks.core.units import printable
 
 _DAMAGE = ("not a valid DuckDB database file", "Could not read enough bytes", "Corrupt database file")
 """DuckDB has no class of its own for this; the words are those of version 2.0 (tests/warehouse/test_connect.py)."""
@@ -94,8 +95,10 @@ def refuse_unusable(warehouse: Path) -> None:
     """Stop before any work where DuckDB could not write.
 
     Raises:
-        Refused: there is a question mark in the path: DuckDB puts the name of its log before it, as in an address.
+        Refused: the path is no UTF-8; or there is a question mark in it: DuckDB puts the name of its log before it, as
+            in an address.
     """
+    _must_be_utf8(warehouse)
     if "?" in str(warehouse):
         raise Refused(
             f"DuckDB cannot write to a path with a question mark in it: {warehouse}; choose another data folder"
@@ -110,7 +113,16 @@ def damaged(warehouse: Path, reason: str) -> WarehouseDamaged:
     )
 
 
+def _must_be_utf8(warehouse: Path) -> None:
+    try:
+        str(warehouse).encode()
+    except UnicodeEncodeError as exc:
+        shown = printable(str(warehouse))
+        raise Refused(f"DuckDB cannot open a path that is no UTF-8: {shown}; choose another data folder") from exc
+
+
 def _must_be_readable(warehouse: Path) -> None:
+    _must_be_utf8(warehouse)
     try:
         if not warehouse.exists():
             raise WarehouseMissing(f"there is no warehouse at {warehouse} yet; reelhouse refresh makes it")

@@ -13,7 +13,7 @@ from flows.server import Server, serving
 from tasks.standin.faults import RequestLog
 from tasks.standin.library import make_toy_library
 from tasks.standin.running import StandIn
-from tests.flows.house import Done, House, a_house, states
+from tests.flows.house import Done, House, a_house, lean, states
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,8 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as outer:
         for name in [name for name in os.environ if name.startswith("PREFECT_")]:
             outer.delenv(name)
+        for name, value in lean(tmp_path_factory.mktemp("server-modules")).items():
+            outer.setenv(name, value)
         with serving(tmp_path_factory.mktemp("server")) as server, pytest.MonkeyPatch.context() as inner:
             for name in [name for name in os.environ if name.startswith("PREFECT_")]:
                 inner.delenv(name)

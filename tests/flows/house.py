@@ -130,7 +130,18 @@ def a_house(folder: Path, server: Server | None, service: StandIn | None, **vari
         given["PREFECT_API_URL"] = server.api_url
     if service is not None:
         given["REELHOUSE_SCRAPE__BASE_URL"] = service.api_url
-    return House(DataFolder(folder / "data"), given)
+    return House(DataFolder(folder / "data"), lean(folder) | given)
+
+
+def lean(folder: Path) -> dict[str, str]:
+    """Variables that keep one module of the notebook's tools out of a process, as where only the program is installed.
+
+    Prefect imports it through jsonschema, if it is there, and it takes 1.5 s each time.
+    """
+    modules = folder / "lean"
+    modules.mkdir(exist_ok=True)
+    (modules / "rfc3987_syntax.py").write_text("raise ImportError\n", encoding="utf-8")
+    return {"PYTHONPATH": str(modules)}
 
 
 def a_copy(library: Path, folder: Path) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Visit:
     """One refresh, and what was there after it."""
 
     done: Done
+    record: dict[str, Any]
     requests: RequestLog
     probed_at: dict[str, Any]
     """Path below the library -> when the row in ``probes`` was measured."""
@@ -65,11 +68,11 @@ def story(tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_library
     library = a_copy(toy_library, folder)
     house = a_house(folder, prefect, standin)
 
-    def visit(token: str | None) -> Visit:
+    def visit(token: str | None, *options: str) -> Visit:
         standin.clear()
-        return seen(house, library, house.refresh(library, token=token), standin.requests())
+        return seen(house, library, house.run("refresh", library, *options, token=token), standin.requests())
 
-    without_token, wrong_token, with_token = visit(None), visit(WRONG_TOKEN), visit(TOKEN)
+    without_token, wrong_token, with_token = (visit(t, "--json") for t in (None, WRONG_TOKEN, TOKEN))
     shutil.copyfile(library / CHANGED, library / ADDED)
     with (library / CHANGED).open("ab") as file:
         file.write(bytes(4096))
@@ -92,8 +95,10 @@ def seen(house: House, library: Path, done: Done, requests: RequestLog) -> Visit
     def below(path: str) -> str:
         return os.path.relpath(path, library)
 
+    records = [json.loads(path.read_bytes()) for path in house.data.runs.iterdir()]
     return Visit(
         done,
+        max(records, key=itemgetter("started_at")),
         requests,
         {below(path): at for path, at in house.rows("SELECT path, probed_at FROM probes JOIN files USING (file_id)")},
         {below(path): file_id for path, file_id in house.rows("SELECT path, file_id FROM files")},
@@ -121,7 +126,7 @@ def test_without_a_token_one_note_says_how_to_turn_it_on(story):
     """
     It names the variable and where a token is to be had.
     """
-    (note,) = story.without_token.done.record["notes"]
+    (note,) = story.without_token.record["notes"]
 
     assert "TMDB_TOKEN" in note
     assert "https://www.themoviedb.org/settings/api" in note
@@ -167,7 +172,7 @@ def test_a_token_is_not_in_the_records_of_the_server(story, prefect):
     assert prefect.log is not None
     contents = b"".join(p.read_bytes() for p in prefect.log.parent.rglob("*") if p.is_file())
 
-    assert story.wrong_token.done.record["run_id"].encode() in contents
+    assert story.wrong_token.record["run_id"].encode() in contents
     assert WRONG_TOKEN.encode() not in contents
 
 
@@ -192,14 +197,14 @@ def test_only_what_changed_is_measured(story):
 
     newer = {path for path, at in after.items() if before.get(path) != at}
     assert {str(ADDED), str(CHANGED), str(NEW_NAME)} == newer
-    assert 3 == story.changed.done.record["probe_count"]
+    assert 3 == story.changed.record["probe_count"]
 
 
 def test_the_changes_are_counted(story):
     """
     A renamed file is a new one and a vanished one, until files are known by more than their path.
     """
-    counters = story.changed.done.record["counters"]
+    counters = story.changed.record["counters"]
 
     assert {"new_files": 2, "changed_files": 1, "vanished_files": 2, "returned_files": 0} == {
         name: count for name, count in counters.items() if name.endswith("_files")
@@ -234,8 +239,19 @@ def test_what_comes_back_is_the_same_file(story):
     assert returned in story.restored.library
     assert story.with_token.file_ids[returned] == story.restored.file_ids[returned]
     assert story.with_token.probed_at[returned] == story.restored.probed_at[returned]
-    assert 1 == story.restored.done.record["counters"]["returned_files"]
-    assert 0 == story.restored.done.record["probe_count"]
+    assert 1 == story.restored.record["counters"]["returned_files"]
+    assert 0 == story.restored.record["probe_count"]
+
+
+def test_progress_and_report_for_people_come_apart(story):
+    """
+    Without ``--json``: lines of progress on stderr, the report on stdout, so that it can be kept in a file.
+    """
+    done = story.restored.done
+
+    assert "identify: 0/0" in done.stderr
+    assert "What was done" in done.stdout.decode()
+    assert "identify: 0/0" not in done.stdout.decode()
 
 
 def test_an_open_reader_keeps_its_rows(story):
@@ -252,6 +268,6 @@ def test_sums_add_up(story, name):
     """
     In every stage of every visit: total = unchanged + done + quarantined + failed + deferred.
     """
-    for row in getattr(story, name).done.record["run_stages"]:
+    for row in getattr(story, name).record["run_stages"]:
         parts = [row[f"{part}_count"] for part in ("unchanged", "done", "quarantined", "failed", "deferred")]
         assert row["total_count"] == sum(parts), row

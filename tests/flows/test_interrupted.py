@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -93,11 +94,11 @@ def endings(tmp_path_factory, prefect, toy_library) -> Endings:
 
 
 def ended_by(number: signal.Signals, house: House, process: subprocess.Popen[str]) -> Ended:
-    """Send a signal to the process alone, as ``kill`` does."""
+    """Send a signal as it comes: Ctrl-C to all processes of the terminal's foreground, others to the one."""
     folder = house.data.path
     alive = processes_of(folder)
     began_s = time.monotonic()
-    process.send_signal(number)
+    (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
     _, stderr = process.communicate(timeout=60)
     took_s = time.monotonic() - began_s
     until(lambda: not processes_of(folder), within_s=25)

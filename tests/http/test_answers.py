@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import AnswerInvalid, AnswerNotFound, StorageFull
+from tasks.core.errors import AnswerInvalid, AnswerNotFound, StorageFull, StorageNotWritable
 from tasks.http import loop
 from tasks.http.answers import answers_in
 from tasks.http.client import Policy, Usage
@@ -264,6 +264,21 @@ def test_a_full_disk_is_told_as_such(tmp_path):
 
     assert store.get(an_answer().url) is not None
     store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.close()
+
+
+def test_a_store_that_may_not_be_written_is_named(tmp_path):
+    """
+    Answers of another user, after a run with ``sudo``: SQLite's refusal (here by its own switch) names the file.
+    """
+    store = Store(tmp_path)
+    store._connection.execute("PRAGMA query_only = 1")
+    store.put(an_answer())
+
+    with pytest.raises(StorageNotWritable, match=r"responses\.sqlite cannot be written"):
+        store.flush()
+
+    store._connection.execute("PRAGMA query_only = 0")
     store.close()
 
 

@@ -47,6 +47,11 @@ EPISODES = [
     ("/tv/Amber Bay/Season 2/05 - A Name.mkv", "Amber Bay", None, 2, [5]),
     ("/tv/Amber Bay/Season 2/205 - A Name.mkv", "Amber Bay", None, 2, [5]),
     ("/tv/Amber Bay/Specials/A Day Behind The Scenes Of It.mkv", "Amber Bay", None, 0, []),
+    # Folders of shows without season folders
+    ("/tv/Amber Bay/001 - A Name.avi", "Amber Bay", None, None, [1]),
+    ("/tv/Amber Bay/102 A Name.avi", "Amber Bay", None, 1, [2]),
+    ("/anime/Amber Bay/12.mkv", "Amber Bay", None, None, [12]),
+    ("/tv/12 Bays/12 Bays S01E03.mkv", "12 Bays", None, 1, [3]),
     # Titles that are numbers, years, or words that mean something elsewhere
     ("1992.S01E01.720p.mkv", "1992", None, 1, [1]),
     ("/tv/1992/Season 1/1992 - S01E01.mkv", "1992", None, 1, [1]),
@@ -67,6 +72,8 @@ MOVIES = [
     ("/movies/Blue Tower (1982)/Blue Tower (1982).mkv", "Blue Tower", 1982),
     ("/movies/Blue Tower (1982)/Blue Tower.mkv", "Blue Tower", 1982),
     ("/movies/Blue Tower (1982)/movie.mkv", "Blue Tower", 1982),
+    ("/movies/Blue Tower (1982)/VIDEO_TS/VTS_01_1.VOB", "Blue Tower", 1982),
+    ("/movies/Blue Tower (1982)/BDMV/STREAM/00800.m2ts", "Blue Tower", 1982),
     ("/movies/Blue Tower (1982)/Blue.Tower.1982.1080p.BluRay.x264-GRP.mkv", "Blue Tower", 1982),
     ("/dl/Blue.Tower.1982.1080p.BluRay.x264-GRP/grp-blt.mkv", "Blue Tower", 1982),
     ("Blue Tower 1982 1080p.mkv", "Blue Tower", 1982),
@@ -93,6 +100,9 @@ EXTRAS = [
     ("/movies/Blue Tower (1982)/Blue Tower (1982)-scene.mkv", "scene"),
     ("/movies/Blue Tower (1982)/Blue Tower (1982)-other.mkv", "other"),
     ("/movies/Blue Tower (1982)/trailer.mp4", "trailer"),
+    ("/movies/Blue Tower (1982)/VIDEO_TS/VIDEO_TS.VOB", "other"),
+    ("/movies/Blue Tower (1982)/VIDEO_TS/VTS_01_0.VOB", "other"),
+    ("[Group] Blue Tower (1982) - NCOP1 [1080p].mkv", "other"),
     ("/movies/Blue Tower (1982)/Featurettes/How it was made.mkv", "featurette"),
     ("/movies/Blue Tower (1982)/Deleted Scenes/The Bridge.mkv", "deleted_scene"),
     ("/dl/Blue.Tower.1982.1080p.BluRay.x264-GRP/Sample/grp-blt-sample.mkv", "sample"),
@@ -138,6 +148,45 @@ def test_extras(path, kind):
 
     expected = ("extra", kind, "Blue Tower", 1982, "movie")
     assert expected == (row["kind"], row["extra_kind"], row["title"], row["year"], row["title_kind"])
+
+
+@pytest.mark.parametrize("root", [None, "/media", "/media/TV Shows"])
+def test_a_library_of_shows_is_one_from_wherever_it_is_read(root):
+    """
+    ``refresh /media`` and ``refresh "/media/TV Shows"`` read the names below alike.
+    """
+    row = identify_path("/media/TV Shows/Amber Bay/102 A Name.avi", root=root)
+
+    assert ("episode", "Amber Bay", 1, [2]) == (row["kind"], row["title"], row["season"], row["episodes"])
+
+
+def test_a_lone_sample_is_no_film():
+    """
+    A download's sample without any other name is set apart, and never looked up as a film called "sample".
+    """
+    row = identify_path("/downloads/complete/sample.mkv")
+
+    assert ("extra", "sample", None) == (row["kind"], row["extra_kind"], row["title_key"])
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/movies/Blue Tower (1982)/CD2/blue.tower.avi", 2),
+        ("/movies/Blue Tower (1982)/Disc 1/Blue Tower (1982).avi", 1),
+        ("/movies/Blue Tower (1982)/VIDEO_TS/VTS_01_3.VOB", 3),
+        ("/mnt/disk1/Movies/Blue Tower (1982).mkv", None),
+        ("/mnt/disk1/Blue Tower (1982)/Blue Tower (1982).mkv", None),
+    ],
+)
+def test_discs_are_parts_of_a_film(path, part):
+    """
+    The folder of a disc below the film's, and the files a DVD cuts a film into, are parts and no copies; a hard disk
+    above the film is nothing of the kind.
+    """
+    row = identify_path(path)
+
+    assert ("movie", "Blue Tower", 1982, part) == (row["kind"], row["title"], row["year"], row["part"])
 
 
 def test_extras_of_a_show_belong_to_the_show():

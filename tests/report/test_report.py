@@ -65,6 +65,7 @@ def test_an_account_that_does_not_add_up_is_said_first():
     [
         (a_run(run_stages=[a_stage(done=1)]), "Run calm-otter completed in 12.5 s"),
         (a_run(run_stages=[a_stage(unchanged=9, deferred=1)]), "nothing has changed since the last run"),
+        (a_run(run_stages=[a_stage("discover", done=9)]), "nothing has changed since the last run"),
         (
             a_run(run_stages=[a_stage(unchanged=9)], counters={"vanished_files": 1}),
             "Run calm-otter completed in 12.5 s",
@@ -185,6 +186,24 @@ def hostile_run() -> dict[str, Any]:
         counters={HOSTILE: 1},
         notes=[HOSTILE, "1. no list", "# no heading"],
     )
+
+
+@pytest.mark.parametrize("width", [70, 80, 100, 200])
+def test_tables_of_numbers_keep_their_words_whole(width):
+    """
+    On terminals down to 70 columns stages and scopes can be read; a narrow one does without some columns.
+    """
+    spans = [
+        {"run_id": "run-1", "name": name, "kind": "duration", "started_at": SEEN, "value": 823.0, "ok": True}
+        for name in ("artwork.download", "plan collections.step")
+    ]
+    run = a_run(wall_s=3600.0, run_stages=[a_stage("collections", done=12_345)])
+
+    shown = as_text(facts(run, durations=durations(Timings.frame(spans))), width=width, colour=False)
+
+    assert {"collections", "quarantined", "deferred", "12,345"} <= set(shown.split())
+    assert {"artwork.download", "collections.step", "total"} <= set(shown.split())
+    assert "plan collections.step" in shown
 
 
 @pytest.mark.parametrize("width", [40, 60, 100])

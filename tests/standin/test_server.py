@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from tasks.core.errors import Refused
 from tasks.standin.faults import DOWN, Fault
-from tasks.standin.running import READY, StandIn, StandInOptions, StandInProcess
+from tasks.standin.running import READY, StandIn, StandInOptions, StandInProcess, serve
 from tasks.standin.server import CACHE_WINDOW_S, StandInApp
 from tests.standin.conftest import TOKEN
 
@@ -506,6 +507,16 @@ class TestProcess:
 
         with pytest.raises(RuntimeError, match="film_count"), StandInProcess(options):
             pass
+
+    def test_a_port_that_is_taken_is_refused(self):
+        """
+        The message names the port and what to do.
+        """
+        with StandIn() as other:
+            port = int(other.url.rpartition(":")[2])
+
+            with pytest.raises(Refused, match=rf"cannot listen on port {port}: .*choose another"):
+                serve(port=port)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
     def test_serving_ends_quietly_on_interrupt(self):

@@ -86,14 +86,16 @@ def test_other_warehouses_are_free(tmp_path, holder):
         assert holder.poll() is None
 
 
-def test_a_path_that_duckdb_cannot_write_is_refused_first(tmp_path):
+@pytest.mark.parametrize(("name", "words"), [("who?", "question mark"), ("caf\udce9", r"no UTF-8.*caf\\udce9")])
+def test_a_path_that_duckdb_cannot_write_is_refused_first(tmp_path, name, words):
     """
-    DuckDB takes a question mark for the start of an address's query and would write its log elsewhere.
+    DuckDB takes a question mark for the start of an address's query and would write its log elsewhere; it takes no
+    bytes that are no UTF-8.
     """
-    with pytest.raises(Refused, match="question mark"), holding(tmp_path / "who?" / "warehouse.duckdb"):
+    with pytest.raises(Refused, match=words), holding(tmp_path / name / "warehouse.duckdb"):
         pass
 
-    assert not (tmp_path / "who?").exists()
+    assert not (tmp_path / name).exists()
 
 
 def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
