@@ -48,7 +48,9 @@ def main() -> None:
     except RefreshError as exc:
         _stop(EXIT_STOPPED, str(exc))
     except Interrupted as exc:
-        _say(f"{exc}; what was done is kept, and the next refresh goes on from there")
+        _say(
+            f"{exc}; pictures and answers are kept for the next refresh; files measured in this run are measured again"
+        )
         os._exit(exc.status)
     except BrokenPipeError:  # the reader of our output has gone; Typer ends with the same status
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

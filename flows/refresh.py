@@ -181,9 +181,13 @@ def refresh(roots: list[str], settings: Settings | None = None) -> list[State[An
     return run.states
 
 
+def _is_completed(run: _Run) -> bool:
+    return all(state.is_completed() for state in run.states)
+
+
 def _tidy_staging(run: _Run) -> None:
     """Remove what this run left in staging, unless it may be retried, and what no retry will ask for any more."""
-    if all(state.is_completed() for state in run.states):
+    if _is_completed(run):
         shutil.rmtree(run.staging, ignore_errors=True)
     oldest_s = run.started_at.timestamp() - STAGING_KEPT_DAYS * 24 * 3600
     for folder in run.data.staging(run.run_id).parent.glob("*"):
@@ -226,7 +230,7 @@ def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
         "name": run.name,
         "started_at": run.started_at,
         **_times(run),
-        "state": "incomplete" if accounted.failed_count else "completed",
+        "state": "incomplete" if accounted.failed_count or not _is_completed(run) else "completed",
         "roots": json.dumps(run.roots),
         "version": version("reelhouse"),
         "python_version": platform.python_version(),

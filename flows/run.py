@@ -64,7 +64,8 @@ def _run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, qui
         _raise_cause(state.result(raise_on_failure=False))
         return EXIT_STOPPED
     show_record(data, record, as_json=as_json)
-    return 0 if state.is_completed() and record["state"] == "completed" else EXIT_FAILED_ITEMS
+    is_done = state.is_completed() and record["state"] == "completed" and not record["counters"].get("key_refused")
+    return 0 if is_done else EXIT_FAILED_ITEMS
 
 
 def run_ui(data: DataFolder, port: int) -> None:

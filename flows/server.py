@@ -87,16 +87,16 @@ def serving(home: Path, *, port: int | None = None, meanwhile: Callable[[], obje
         meanwhile: called while our own server starts, which takes seconds; for imports.
 
     Raises:
-        ServerNotStarted: it did not answer within two minutes, or ended at once.
+        ServerNotStarted: ours ended at once or did not answer within two minutes; or none is at ``PREFECT_API_URL``.
     """
     given = os.environ.get("PREFECT_API_URL")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     if given:
+        _must_answer(given)
         if meanwhile is not None:
             meanwhile()
         yield Server(given, given.removesuffix("/api"), None)
         return
-    home.mkdir(parents=True, exist_ok=True)
     chosen = port or free_port()
     server = Server(f"http://{HOST}:{chosen}/api", f"http://{HOST}:{chosen}", home / "server.log")
     home_before = os.environ.get("PREFECT_HOME")
@@ -111,6 +111,21 @@ def serving(home: Path, *, port: int | None = None, meanwhile: Callable[[], obje
             os.environ["PREFECT_HOME"] = home_before
 
 
+def _must_answer(api_url: str) -> None:
+    """Refuse a server that is not there; one that asks who we are (HTTP 401) is."""
+    try:
+        with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=10):
+            return
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError) as exc:
+        from tasks.http.client import safe_url
+
+        raise ServerNotStarted(
+            f"no Prefect server answers at PREFECT_API_URL={safe_url(api_url)} ({exc}); start it, or unset the variable"
+        ) from exc
+
+
 @contextmanager
 def _started(server: Server, home: Path, port: int, meanwhile: Callable[[], object] | None) -> Iterator[None]:
     assert server.log is not None
@@ -121,7 +136,14 @@ def _started(server: Server, home: Path, port: int, meanwhile: Callable[[], obje
         "PREFECT_UI_API_URL": server.api_url,
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
     }
-    with server.log.open("wb") as log:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        log = server.log.open("wb")
+    except OSError as exc:
+        raise ServerNotStarted(
+            f"{home} cannot be written: {exc.strerror}; the Prefect server keeps its records there"
+        ) from exc
+    with log:
         guard = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(port)],
             stdin=subprocess.PIPE,

@@ -45,7 +45,8 @@ def headline(facts: RunFacts) -> tuple[str, str]:
     if any(s.unaccounted_count for s in facts.stages):
         return f"Run {name} ended{took}, and its account does not add up: please report this", "bad"
     if failed:
-        return f"Run {name} finished{took}; {_of(failed, 'item')} failed and can be tried again", "bad"
+        hope = " and can be tried again" if any(group.is_transient for group in facts.failures) else ""
+        return f"Run {name} finished{took}; {_of(failed, 'item')} failed{hope}", "bad"
     if facts.state != "completed":
         return f"Run {name} ended as {printable(facts.state)}{took}", "bad"
     if facts.did_nothing:

@@ -236,8 +236,9 @@ def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path, toy_library):
     Exit status 2 and one line that names it.
     """
     folder = tmp_path / "read only"
-    folder.mkdir(mode=0o500)
+    folder.mkdir()
     house = a_house(folder, None, None)
+    folder.chmod(0o500)
 
     done = house.refresh(toy_library, preexec_fn=refused_like_anybody)
 

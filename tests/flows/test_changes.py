@@ -134,12 +134,12 @@ def test_without_a_token_one_note_says_how_to_turn_it_on(story):
 
 def test_a_wrong_token_is_said_and_costs_nothing(story):
     """
-    The run goes on without titles, exit status 0; one note names the variable and the refusal (HTTP 401).
+    The run goes on without titles and ends with exit status 1; one note names the variable and the refusal (HTTP 401).
     """
     done = story.wrong_token.done
 
     (note,) = done.record["notes"]
-    assert 0 == done.status
+    assert 1 == done.status
     assert "TMDB_TOKEN" in note
     assert "401" in note
     assert {"total", "deferred"} == set(done.stage("match"))

@@ -84,6 +84,22 @@ def test_a_refresh_starts_none_of_its_own_beside_a_given_one(refreshed):
     assert not refreshed.house.data.prefect.exists()
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/api", "no address"])
+def test_a_given_server_that_is_not_there_is_refused(tmp_path, monkeypatch, address):
+    """
+    The message names the variable and what to do; nothing is started in its place.
+    """
+    monkeypatch.setenv("PREFECT_API_URL", address.format(port=free_port()))
+
+    with (
+        pytest.raises(ServerNotStarted, match=r"PREFECT_API_URL=.*; start it, or unset the variable"),
+        serving(tmp_path),
+    ):
+        pass
+
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_server_that_cannot_start_is_reported_at_once(tmp_path, monkeypatch):
     """
     Its port is taken: the error names the log, and comes long before the time-out.

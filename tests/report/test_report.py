@@ -70,7 +70,14 @@ def test_an_account_that_does_not_add_up_is_said_first():
             a_run(run_stages=[a_stage(unchanged=9)], counters={"vanished_files": 1}),
             "Run calm-otter completed in 12.5 s",
         ),
-        (a_run(state="incomplete", run_stages=[a_stage(done=1, failed=2)]), "2 items failed and can be tried again"),
+        (
+            a_run(state="incomplete", run_stages=[a_stage(done=1, failed=1)], failures=[a_failure()]),
+            "1 item failed and can be tried again",
+        ),
+        (
+            a_run(state="incomplete", run_stages=[a_stage(failed=1)], failures=[a_failure(is_transient=False)]),
+            "1 item failed",
+        ),
         (a_run(state="crashed"), "ended as crashed in 12.5 s"),
         ({"run_id": "only-an-id"}, "Run only-an-id ended as unknown"),
     ],
