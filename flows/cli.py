@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -38,15 +38,23 @@ SetOption = Annotated[
 
 def main() -> None:
     """Run the command line; errors of ours become one line, without a traceback."""
+    sys.exit(_status())
+
+
+def _status() -> int:
+    # The exit status is returned, not raised where an error is handled: the error would live until the interpreter
+    # ends, with all its frames hold, and libraries complain of that on the terminal.
     try:
         try:
             app()
         finally:
             sys.stdout.flush()  # here, because at exit a reader that has gone could only be complained of
     except Refused as exc:
-        _stop(EXIT_REFUSED, str(exc))
+        _say(str(exc))
+        return EXIT_REFUSED
     except RefreshError as exc:
-        _stop(EXIT_STOPPED, str(exc))
+        _say(str(exc))
+        return EXIT_STOPPED
     except Interrupted as exc:
         _say(
             f"{exc}; pictures and answers are kept for the next refresh; files measured in this run are measured again"
@@ -54,12 +62,8 @@ def main() -> None:
         os._exit(exc.status)
     except BrokenPipeError:  # the reader of our output has gone; Typer ends with the same status
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
-
-
-def _stop(code: int, message: str) -> NoReturn:
-    _say(message)
-    raise SystemExit(code)
+        return 1
+    return 0
 
 
 def _say(message: str) -> None:
