@@ -57,7 +57,8 @@ def _status() -> int:
         return EXIT_STOPPED
     except Interrupted as exc:
         _say(
-            f"{exc}; pictures and answers are kept for the next refresh; files measured in this run are measured again"
+            f"{exc}; answers and pictures are kept: the next refresh goes on from them, and measures again the files "
+            "that this run had measured"
         )
         os._exit(exc.status)
     except BrokenPipeError:  # the reader of our output has gone; Typer ends with the same status
