@@ -12,11 +12,8 @@ import orjson
 import typer
 
 from flows.interrupt import Interrupted, heed_ctrl_c
+from flows.status import EXIT_FAILED_ITEMS, EXIT_REFUSED, EXIT_STOPPED
 from tasks.core.errors import RefreshError, Refused
-
-EXIT_FAILED_ITEMS = 1
-EXIT_REFUSED = 2
-EXIT_STOPPED = 3
 
 app = typer.Typer(
     name="reelhouse",

@@ -12,6 +12,7 @@ from typing import Any
 from flows.interrupt import Interrupted, interrupted_by_signals
 from flows.server import is_free, serving
 from flows.show import record_of, show_record
+from flows.status import EXIT_FAILED_ITEMS, EXIT_STOPPED
 from flows.terminal import pick_mode, showing
 from tasks.core.errors import RefreshError, Refused
 from tasks.core.layout import DataFolder
@@ -19,8 +20,6 @@ from tasks.core.paths import as_parameter
 from tasks.core.settings import Settings
 from tasks.core.units import printable
 
-EXIT_FAILED_ITEMS = 1
-EXIT_STOPPED = 3
 HAND_OVER_TIMEOUT_S = 30.0
 LAST_WORDS_TIMEOUT_S = 3.0
 

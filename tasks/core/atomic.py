@@ -27,7 +27,7 @@ def writing(target: Path) -> Iterator[Path]:
         StorageFull: the disk or the quota is full.
         StorageNotWritable: the operating system refuses to write there.
     """
-    try:
+    with _explaining(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
         try:
@@ -37,6 +37,14 @@ def writing(target: Path) -> Iterator[Path]:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+    fsync_folder(target.parent)
+
+
+@contextmanager
+def _explaining(target: Path) -> Iterator[None]:
+    """Translate what hinders writing ``target``; errors about other files pass as they are."""
+    try:
+        yield
     except Exception as exc:
         if says_full(exc):
             raise StorageFull(f"no space left for {target}; free some and run again") from exc
@@ -46,7 +54,6 @@ def writing(target: Path) -> Iterator[Path]:
                 f"{target.parent} and run again"
             ) from exc
         raise
-    fsync_folder(target.parent)
 
 
 def says_full(exc: Exception) -> bool:
@@ -95,7 +102,7 @@ def writing_folder(target: Path) -> Iterator[Path]:
         StorageFull: the disk or the quota is full.
         StorageNotWritable: the operating system refuses to write there.
     """
-    try:
+    with _explaining(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
         temporary.mkdir()
@@ -108,13 +115,4 @@ def writing_folder(target: Path) -> Iterator[Path]:
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    except Exception as exc:
-        if says_full(exc):
-            raise StorageFull(f"no space left for {target}; free some and run again") from exc
-        if isinstance(exc, OSError) and _is_about(exc, target):
-            raise StorageNotWritable(
-                f"{target} cannot be written: {exc.strerror}; give this user the right to write in "
-                f"{target.parent} and run again"
-            ) from exc
-        raise
     fsync_folder(target.parent)
