@@ -23,6 +23,7 @@ if ! { [ -x "$venv/bin/python" ] && fits "$venv/bin/python"; }; then
 fi
 
 echo "Installing requirements/$which.lock (only what is missing) ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$which.lock"
+# The lock is complete, so nothing is resolved: pip before 24 looks at newer releases of what is asked for with extras.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "requirements/$which.lock"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 touch "$venv/.$which"
