@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## style and types only
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.run ## measure a refresh of 10,000 files and print the table of the README
+bench: $(VENV)/.run ## measure refreshes and the disk stages, print the tables of the README (one part: ARGS='--only probe')
 	@$(BIN)/reelhouse benchmark $(ARGS)
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml

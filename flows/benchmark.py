@@ -1,38 +1,80 @@
-"""Measure a refresh of a made library: the first one, then unchanged ones beside an empty flow.
+"""Measure a refresh of a made library, and its two disk stages beside what else could do their work.
 
-Every run is a process of its own, as a user starts it. The stand-in for TMDB is another process; it answers after
-the median latency of TMDB's recorded answers. CPU, disk, Prefect server and warehouse are real.
+Of refreshes, the first one, then unchanged ones beside an empty flow. Every run is a process of its own, as a user
+starts it. The stand-in for TMDB is another process; it answers after the median latency of TMDB's recorded answers.
+CPU, disk, Prefect server and warehouse are real.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from flows.benchmark_runs import machine
 from flows.parameters import PROJECT
 from flows.server import serving
 from flows.show import record_of
+from tasks.core.errors import StorageNotWritable
 from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
 from tasks.core.units import human_duration, human_size
 
 BENCH_DATA = PROJECT / "data" / "bench"
-REPEATS = 5
 LATENCY_S = 0.072
 """Median of TMDB's answers in recordings of 2024 and 2025."""
 
 
-def run_benchmark(data: Path, file_count: int) -> int:
-    """Make a library of ``file_count`` files, refresh it, print a table; returns an exit status."""
+Part = Literal["probe", "discovery", "refresh"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the made things are, and how often each is measured."""
+
+    file_count: int = 10_000
+    """Videos of a library."""
+    entry_count: int = 200_000
+    """Empty files for the walk."""
+    large_bytes: int = 2_000_000_000
+    """Size of each of three large videos; 0 leaves them out."""
+    repeats: int = 5
+
+
+def run_benchmark(data: Path, sizes: Sizes, *, only: Part | None = None) -> int:
+    """Measure one part or all, and print tables; returns an exit status. What is made stays in ``data``.
+
+    Raises:
+        StorageNotWritable: ``data`` cannot be made.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StorageNotWritable(f"{data} cannot be made: {exc.strerror}; choose another folder with --data") from exc
+    print(f"{machine()}; load average as it began: {os.getloadavg()[0]:.1f}.", flush=True)
+    if only in (None, "refresh"):
+        _benchmark_refresh(data, sizes.file_count, sizes.repeats)
+    if only in (None, "probe"):
+        from flows.benchmark_probe import benchmark_probe
+
+        benchmark_probe(data, file_count=sizes.file_count, repeats=sizes.repeats, large_bytes=sizes.large_bytes)
+    if only in (None, "discovery"):
+        from flows.benchmark_discovery import benchmark_discovery
+
+        benchmark_discovery(data, entry_count=sizes.entry_count, file_count=sizes.file_count, repeats=sizes.repeats)
+    return 0
+
+
+def _benchmark_refresh(data: Path, file_count: int, repeats: int) -> None:
+    """Make a library of ``file_count`` files, refresh it, print a table."""
     from tasks.standin.bench_library import make_bench_library
     from tasks.standin.running import StandInProcess
     from tasks.standin.server import StandInOptions
@@ -55,7 +97,7 @@ def run_benchmark(data: Path, file_count: int) -> int:
         first = _newest(results)
         requests = server.requests()
         empty_walls_s, unchanged_walls_s, unchanged = [], [], []
-        for _ in range(REPEATS):
+        for _ in range(repeats):
             empty_walls_s.append(_timed(nothing, environment))
             unchanged_walls_s.append(_timed(refresh, environment))
             unchanged.append(_newest(results))
@@ -70,14 +112,14 @@ def run_benchmark(data: Path, file_count: int) -> int:
         ("pictures downloaded", f"{first['image_count']:,}", _same(unchanged, "image_count")),
         ("largest memory of the flow's process", _size(first), _size(max(unchanged, key=_memory))),
     ]
-    print(f"\n{_machine()}; reelhouse {version('reelhouse')}, Prefect {version('prefect')}.")
+    print(f"\n### Refresh: {first['file_count']:,} files\n")
+    print(f"reelhouse {version('reelhouse')}, Prefect {version('prefect')}.")
     print(f"{library.film_count:,} films, {library.show_count:,} shows; stand-in: {LATENCY_S * 1000:.0f} ms an answer;")
-    print(f"at most {requests.max_concurrent} requests at once. Unchanged: n = {REPEATS}, median (min-max).\n")
+    print(f"at most {requests.max_concurrent} requests at once. Unchanged: n = {repeats}, median (min-max).\n")
     print("| | first refresh | unchanged |\n|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row)} |")
-    print(f"\n{_beyond(unchanged_walls_s, empty_walls_s)}")
-    return 0
+    print(f"\n{_beyond(unchanged_walls_s, empty_walls_s)}", flush=True)
 
 
 def _timed(command: Sequence[str], environment: dict[str, str]) -> float:
@@ -119,10 +161,6 @@ def _beyond(refreshes_s: Sequence[float], empties_s: Sequence[float]) -> str:
     if abs(beyond_s) < spread_s:
         return f"Beyond an empty flow an unchanged refresh costs less than these runs spread ({spread_s:.1f} s)."
     return f"Beyond an empty flow an unchanged refresh costs {human_duration(beyond_s)}."
-
-
-def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def _empty_flow(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Make a large library out of two dozen tiny videos: what the benchmarks refresh.
+"""Make a large library out of two dozen tiny videos, or of empty ones: what the benchmarks refresh and walk.
 
 Names come from the generated part of the catalogue, so a stand-in with as many titles knows every one of them. Files
 are hard links: reading them costs the disk nothing after the first time, and many names share an inode. Both make a
@@ -25,6 +25,7 @@ from tasks.standin.library import LibraryFacts
 FILM_SHARE_RATIO = 0.6
 CLIPS_FOLDER = ".clips"
 """Where the encoded videos lie; a walk passes over it, because its name begins with a dot."""
+_FOLDERS_IN_FOLDER = 40
 _SIZES_PX = ((128, 72), (160, 90), (192, 108), (96, 72))
 _KINDS = (
     (".mkv", "matroska", "libx264", "aac"),
@@ -73,6 +74,33 @@ def make_bench_library(folder: Path, file_count: int, *, seed: int = 1) -> Libra
         episode_count=episode_count,
         collection_count=whole + (rest > 0),
     )
+
+
+def make_empty_library(folder: Path, file_count: int) -> Path:
+    """Make ``file_count`` empty files named as videos in ``folder``, 50 to 100 in each folder two levels below it.
+
+    They have a name, a size and times, which is all that a walk looks at. What is there already is left as it is.
+    Returns ``folder``.
+
+    Raises:
+        StorageNotWritable: the operating system refuses to write there.
+        OSError: the disk has no room for so many files.
+    """
+    complete = folder.with_name(f"{folder.name}.complete")  # beside it: a walk would count it
+    if complete.exists():
+        return folder
+    made = number = 0
+    while made < file_count:
+        inner = folder / f"{number // _FOLDERS_IN_FOLDER:04d}" / f"{number:06d}"
+        inner.mkdir(parents=True, exist_ok=True)
+        within = min(50 + number % 51, file_count - made)
+        for place in range(within):
+            os.close(os.open(inner / f"Video {made + place:07d}.mkv", os.O_CREAT | os.O_WRONLY, 0o644))
+        made += within
+        number += 1
+    with atomic.writing(complete) as temporary:
+        temporary.touch()
+    return folder
 
 
 def file_name(title: str) -> str:

@@ -1,0 +1,211 @@
+"""Run rivals in turn, measure wall and CPU time of each, and print what came out as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.core.units import human_size
+
+
+class NotMeasured(Exception):
+    """A rival cannot be measured here; the message says why, and stands in its row of the table."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of one rival took."""
+
+    item_count: int
+    wall_s: float
+    cpu_s: float
+    """User and system time of the process and of all processes it started."""
+    peak_bytes: int | None = None
+    """Largest resident memory of the process; ``None`` where the system does not tell."""
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """What else the rival said of its work."""
+    inner: Run | None = None
+    """The work as the program itself saw it: without the start of Python and what it imports."""
+
+    @property
+    def work(self) -> Run:
+        """The work without the start of the process, where it is known."""
+        return self.inner or self
+
+    @property
+    def rate_hz(self) -> float:
+        """Items a second."""
+        return self.item_count / self.wall_s
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU time an item in ms."""
+        return self.cpu_s * 1000 / self.item_count
+
+    @property
+    def wall_ms(self) -> float:
+        """Wall time an item in ms."""
+        return self.wall_s * 1000 / self.item_count
+
+
+Value = Callable[[Run], float]
+"""Something of a run that can be compared."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One row of a table: its name, and what runs it once; that raises :class:`NotMeasured` where there is no such."""
+
+    name: str
+    run: Callable[[], Run]
+
+
+Runs = Mapping[str, list[Run] | NotMeasured]
+"""The runs of each rival by its name, or why there are none."""
+
+
+def interleaved(rivals: Sequence[Rival], *, repeats: int, title: str) -> Runs:
+    """Run the rivals one after the other, ``repeats`` times round, so that what disturbs the machine hits all of them.
+
+    A rival that cannot be measured is left out of the rounds that follow.
+    """
+    runs: dict[str, list[Run]] = {rival.name: [] for rival in rivals}
+    refused: dict[str, NotMeasured] = {}
+    for number in range(repeats):
+        for rival in rivals:
+            if rival.name in refused:
+                continue
+            say(f"{title}, round {number + 1} of {repeats}: {rival.name}")
+            try:
+                runs[rival.name].append(rival.run())
+            except NotMeasured as exc:
+                refused[rival.name] = exc
+    return {name: refused.get(name) or measured for name, measured in runs.items()}
+
+
+def measured_runs(runs: Runs, name: str) -> list[Run]:
+    """The runs of a rival that every table needs: one of ours.
+
+    Raises:
+        NotMeasured: there are none.
+    """
+    found = runs[name]
+    if isinstance(found, NotMeasured):
+        raise found
+    return found
+
+
+def measured(work: Callable[[], int]) -> Run:
+    """Run ``work`` in this process and the processes it starts and waits for; it returns how many items it did."""
+    cpu_began_s, began = _cpu_s(), time.perf_counter()
+    item_count = work()
+    return Run(item_count, time.perf_counter() - began, _cpu_s() - cpu_began_s)
+
+
+def program(name: str, request: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Run:
+    """Run one program of ``flows.benchmark_subjects`` as a process of its own.
+
+    Returns the whole process, from start to exit, with the ``work`` in it.
+
+    Raises:
+        SystemExit: the program failed, which no table can make good.
+    """
+    command = [sys.executable, "-m", "flows.benchmark_subjects", name]
+    documents = []
+
+    def work() -> int:
+        done = subprocess.run(
+            command,
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            env={**os.environ, **(environment or {})},
+            check=False,
+        )
+        if done.returncode != 0:
+            sys.stderr.buffer.write(done.stderr)
+            raise SystemExit(f"the benchmark of {name} ended with {done.returncode}")
+        documents.append(json.loads(done.stdout))
+        return int(documents[0]["item_count"])
+
+    whole = measured(work)
+    inner = Run(**documents[0])
+    return replace(whole, peak_bytes=inner.peak_bytes, found=inner.found, inner=inner)
+
+
+def last_line(output: bytes) -> str:
+    """The last line a program wrote, which is where it says why it ended."""
+    return output.decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
+
+
+def peak_bytes() -> int | None:
+    """Largest resident memory of this process so far; ``None`` where the system does not tell it.
+
+    Not from ``getrusage`` on Linux: that counts what the process was before it became this program.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else None
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), None)
+
+
+def _cpu_s() -> float:
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+
+
+def say(words: str) -> None:
+    """Tell on standard error what is being done; the tables alone go to standard output."""
+    print(f"reelhouse: {words}", file=sys.stderr, flush=True)
+
+
+def spread(values: Sequence[float], form: str = ".1f") -> str:
+    """Median, and smallest and largest value.
+
+    >>> spread([3.0, 1.0, 2.04])
+    '2.0 (1.0-3.0)'
+    """
+    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
+
+
+def ratios(runs: Sequence[Run], base: Sequence[Run], value: Value) -> list[float]:
+    """``value`` of each run divided by that of the run of ``base`` in the same round."""
+    return [value(run) / value(other) for run, other in zip(runs, base, strict=True)]
+
+
+def budget(
+    ours: Sequence[Run], theirs: list[Run] | NotMeasured, value: Value, *, most: float = math.inf, least: float = 0.0
+) -> str:
+    """How ``value`` of our runs compares with theirs, and whether the median of the ratios keeps to the budget."""
+    if isinstance(theirs, NotMeasured):
+        return f"not measured ({theirs})"
+    found = ratios(ours, theirs, value)
+    return f"{spread(found, '.2f')}, {'kept' if least <= statistics.median(found) <= most else 'NOT KEPT'}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; short rows are filled up."""
+    lines = [list(head), ["---"] * len(head), *([*row, *[""] * (len(head) - len(row))] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def size(value_bytes: float | None) -> str:
+    """A size for a table, where it may be unknown."""
+    return "unknown" if value_bytes is None else human_size(value_bytes)
+
+
+def machine() -> str:
+    """The machine and the interpreter, in a line."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
