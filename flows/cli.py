@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 import typer
@@ -53,10 +53,7 @@ def _status() -> int:
         _say(str(exc))
         return EXIT_STOPPED
     except Interrupted as exc:
-        _say(
-            f"{exc}; answers and pictures are kept: the next refresh goes on from them, and measures again the files "
-            "that this run had measured"
-        )
+        _say(f"{exc}; what was measured, asked and fetched is kept: the next refresh goes on from there")
         os._exit(exc.status)
     except BrokenPipeError:  # the reader of our output has gone; Typer ends with the same status
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,11 +85,14 @@ def refresh(
     config: ConfigOption = None,
     assignments: SetOption = None,
     language: Annotated[str | None, typer.Option(help="Language of titles and texts, as de-DE.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON lines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the report.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show Prefect's log.")] = False,
 ) -> None:
     """Refresh the library under one or more folders. Your videos are only read.
+
+    A folder inside one that was refreshed before stands for this part of it.
 
     Exit status: 0 done; 1 finished, but some items failed and may be retried; 2 refused, nothing was done; 3 stopped;
     130 and 143 interrupted (Ctrl-C, SIGTERM).
@@ -100,7 +100,36 @@ def refresh(
     from flows.run import run_refresh
 
     loaded = _loaded(data, config, assignments, **{"scrape.language": language})
+    if plan:
+        from flows.run import run_plan
+
+        run_plan(roots, loaded.settings, as_json=json, quiet=quiet)
+        return
     raise SystemExit(run_refresh(roots, loaded.settings, as_json=json, quiet=quiet, debug=debug))
+
+
+@app.command("confirm-removal")
+def confirm_removal_command(
+    root: Annotated[str, typer.Argument(metavar="ROOT", help="Folder that was refreshed before.", show_default=False)],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the report.")] = False,
+) -> None:
+    """Say that files which a refresh did not find are gone, and refresh ROOT with that.
+
+    A refresh marks nothing as missing when a folder is away, empty, on another disk, or lacks too much at once. This
+    shows what is not there, asks, and marks it. Nothing on your disk is touched.
+    """
+    from flows.confirm import confirm_removal
+    from flows.run import run_refresh
+
+    settings = _loaded(data, config, assignments).settings
+    if not confirm_removal(root, settings, assume_yes=yes):
+        print("Nothing was marked.")
+        return
+    raise SystemExit(run_refresh([root], settings, as_json=False, quiet=quiet, debug=False, confirm_removal=[root]))
 
 
 @app.command()
@@ -244,13 +273,22 @@ def demo(
 
 @app.command()
 def benchmark(
-    files: Annotated[int, typer.Option(help="Size of the library.", min=10)] = 10_000,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder for it.", show_default="data/bench")] = None,
+    only: Annotated[
+        Literal["probe", "discovery", "refresh"] | None, typer.Option(help="One part.", show_default="all")
+    ] = None,
+    files: Annotated[int, typer.Option(help="Videos of the library.", min=10)] = 10_000,
+    entries: Annotated[int, typer.Option(help="Empty files for the walk.", min=10)] = 200_000,
+    large_gb: Annotated[float, typer.Option(help="Size of each of three large videos; 0: none.", min=0)] = 2.0,
+    repeats: Annotated[int, typer.Option(help="Times each thing is measured.", min=1)] = 5,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
+    ] = None,
 ) -> None:
-    """Measure a first and an unchanged refresh of a made library and print a table."""
-    from flows.benchmark import BENCH_DATA, run_benchmark
+    """Measure refreshes of a made library, and the disk stages beside other programs; print tables."""
+    from flows.benchmark import BENCH_DATA, Sizes, run_benchmark
 
-    raise SystemExit(run_benchmark((data or BENCH_DATA).absolute(), files))
+    sizes = Sizes(file_count=files, entry_count=entries, large_bytes=round(large_gb * 1e9), repeats=repeats)
+    raise SystemExit(run_benchmark((data or BENCH_DATA).absolute(), sizes, only=only))
 
 
 @app.command()

@@ -2,13 +2,16 @@
 
 ::
 
-    roots -> discover.map -> plan files -+-> probe.map                                   (disk lane)
-                                         +-> identify.map -> match.map -> scrape.map
-                                                 -> collections.map -> artwork.map       (network lane)
-    collect -> load
+    roots -> discover.map -> fingerprint.map -> plan files
+        -+-> probe.map -> hash.map                                             (disk lane)
+         +-> identify.map -> match.map -> scrape.map
+                 -> collections.map -> artwork.map                             (network lane)
+    plan events -> collect -> load
 
-The two lanes work at the same time. A batch with failures that may pass is run again; what still fails makes the run
-Failed, but only after everything that could run has run, so that Retry in the Prefect UI redoes exactly that.
+The two lanes work at the same time. Only files that may have moved are read for their fingerprint, and only where a
+person asks for it is their whole content read for a hash. A batch with failures that may pass is run again; what still
+fails makes the run Failed, but only after everything that could run has run, so that Retry in the Prefect UI redoes
+exactly that.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from prefect import Task, flow, unmapped
+from prefect import Task, flow, get_run_logger, unmapped
 from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
@@ -45,31 +48,47 @@ from tasks.core.clock import utc_now
 from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, as_text, from_parameter
 from tasks.core.progress import progress
-from tasks.core.settings import Settings
+from tasks.core.settings import ProbeSettings, Settings
 from tasks.core.stopwatch import span
-from tasks.discovery.roots import check_roots, top_entries
+from tasks.discovery.listing import entries_of
+from tasks.discovery.roots import Scope, check_roots
 from tasks.discovery.task import discover
 from tasks.http import loop as network
 from tasks.identify.identifier import PARSER_VERSION
 from tasks.identify.task import identify
 from tasks.match.task import match
-from tasks.plan.task import FilePlan, plan_collections, plan_files, plan_matches, plan_scrape
+from tasks.plan.events import first_events
+from tasks.plan.task import (
+    FilePlan,
+    Folders,
+    plan_collections,
+    plan_events,
+    plan_files,
+    plan_matches,
+    plan_recognition,
+    plan_scrape,
+)
 from tasks.probe.pool import close_pool
-from tasks.probe.task import probe
+from tasks.probe.task import engine_versions, hash_content, peak_worker_memory_bytes, probe, recognise
+from tasks.schema.runs import FileEvents
 from tasks.scrape.task import image_base_url, scrape_collections, scrape_titles
-from tasks.staging import Batch, BatchResult, Ledger, Results, StagePlan, cut
+from tasks.staging import Batch, BatchResult, Ledger, Results, StagePlan, cut, read_staged
 from tasks.timings.store import recording
 from tasks.warehouse.lock import holding
+from tasks.warehouse.roots import known_roots
 from tasks.warehouse.runs import write_run_record
 from tasks.warehouse.task import load, snapshot
 
-DISCOVER_BATCHES = 64
+DISCOVER_BATCHES = {"local": 64, "remote": 8}
+"""Most batches of folders by profile: on a share a batch needs many folders, so that many can be listed at once."""
 DISK_BATCHES_AT_ONCE = 2
 """Batches that read the disk at once: while one is being saved, the other keeps the workers busy."""
 TOKEN_BLOCKS = {"tmdb": "tmdb-token"}
 """Provider -> name of the Prefect Secret block that may hold its token."""
 Door = Task[..., Any]
 """A step over a batch; it gives a ``BatchResult``."""
+EVENTS_SHOWN = 200
+"""Events of files that the run's record repeats for its report; all of them are in ``file_events``."""
 STAGING_KEPT_DAYS = 14.0
 """What failed runs left in staging is kept so long, so that they can be retried."""
 
@@ -83,7 +102,8 @@ class _Run:
     started_at: datetime
     data: DataFolder
     settings: Settings
-    roots: tuple[str, ...]
+    folders: Folders
+    confirmed: tuple[str, ...]
     states: list[State[Any]] = field(default_factory=list)
     stages: dict[str, StageTask] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -142,12 +162,16 @@ def _run_name() -> str:
 
 
 @flow(name="refresh", flow_run_name=_run_name)
-def refresh(roots: list[str], settings: Settings | None = None) -> list[State[Any]]:
+def refresh(
+    roots: list[str], settings: Settings | None = None, confirm_removal: list[str] | None = None
+) -> list[State[Any]]:
     """Refresh the libraries under ``roots``: find, measure, identify, match, scrape, fetch artwork, load.
 
     Args:
-        roots: folders to walk, absolute; one whose name is no UTF-8 is given as a ``file:`` URI.
+        roots: folders to walk, absolute; one whose name is no UTF-8 is given as a ``file:`` URI. A folder inside a root
+            of an earlier run stands for this part of it.
         settings: what a person may set; the defaults do the job.
+        confirm_removal: those of ``roots`` of which a person says that what is not there is gone.
 
     Returns:
         The states of all batches: the run is Failed if one of them is.
@@ -157,8 +181,14 @@ def refresh(roots: list[str], settings: Settings | None = None) -> list[State[An
     """
     settings = settings or Settings()
     progress.reset()
-    found = check_roots([os.fsdecode(from_parameter(root)) for root in roots], settings.discovery)
     data = DataFolder(settings.data_dir.absolute())
+    confirmed = [from_parameter(root) for root in confirm_removal or ()]
+    found = check_roots(
+        [os.fsdecode(from_parameter(root)) for root in roots],
+        settings.discovery,
+        known_roots=known_roots(data.warehouse),
+        confirmed=confirmed,
+    )
     run_id = str(flow_run.id)
     with ExitStack() as stack:
         stack.enter_context(holding(data.warehouse))
@@ -171,14 +201,19 @@ def refresh(roots: list[str], settings: Settings | None = None) -> list[State[An
             started_at=snapshot(str(data.warehouse), str(data.staging(run_id))),
             data=data,
             settings=settings,
-            roots=tuple(as_parameter(os.fsdecode(path)) for path in found.paths),
+            folders=tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes),
+            confirmed=tuple(_parameter(root) for root in confirmed),
             notes=[*found.merged, *(f"{as_text(root)} is empty: is its disk mounted?" for root in found.empty)],
             task_run_count=1,
         )
         with span("refresh.run"):
-            _work(run, found.paths)
+            _work(run, found.scopes)
         _tidy_staging(run)
     return run.states
+
+
+def _parameter(path_bytes: bytes) -> str:
+    return as_parameter(os.fsdecode(path_bytes))
 
 
 def _is_completed(run: _Run) -> bool:
@@ -195,19 +230,40 @@ def _tidy_staging(run: _Run) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _work(run: _Run, root_paths: Sequence[bytes]) -> None:
+def _work(run: _Run, scopes: Sequence[Scope]) -> None:
     settings = run.settings
     with _lane(DISK_BATCHES_AT_ONCE) as disk, _lane(settings.flow.network_threads) as net:
-        discovered = _discover(run, disk, root_paths)
-        plan = run.once(plan_files, run.staging, discovered, run.roots, PARSER_VERSION, settings.flow, run.started_at)
+        discovered = _discover(run, disk, scopes)
+        recognised = _recognise(run, disk, discovered)
+        plan: FilePlan = run.once(
+            plan_files,
+            run.staging,
+            discovered,
+            recognised,
+            run.run_id,
+            run.folders,
+            run.confirmed,
+            PARSER_VERSION,
+            engine_versions(settings.probe),
+            settings.removal,
+            settings.probe,
+            settings.flow,
+            run.started_at,
+        )
+        _tell_of_roots(plan)
+        run.notes += plan.notes
         run.begin("probe", plan.file_count, plan.probe_batches)
         run.begin("identify", plan.file_count, plan.identify_batches)
-        probing = run.map(disk, probe, plan.probe_batches, settings=settings.probe)
+        probing = run.map(disk, probe, plan.probe_batches, settings=_for_disks(settings.probe, plan))
         identifying = run.map(net, identify, plan.identify_batches, settings=settings.identify)
         identified = run.wait(identifying, plan.identify_batches, id_column="file_id")
         asked = _ask_the_world(run, net, identified)
         probed = run.wait(probing, plan.probe_batches, id_column="file_id")
-    collected = run.once(collect, run.staging, run.run_id, (*discovered, *probed, *identified, *asked))
+    hashed = _hash(run, plan)
+    if plan.counters["new_files"] or plan.counters["changed_files"]:
+        run.once(plan_events, run.staging, (*probed, *identified), run.run_id)
+    results = (*discovered, *recognised, *probed, *identified, *hashed, *asked)
+    collected = run.once(collect, run.staging, run.run_id, results)
     accounted = account(Path(run.staging), collected, run.stages)
     if accounted.costs.get("key_refused"):
         run.notes.append(
@@ -225,13 +281,15 @@ def _work(run: _Run, root_paths: Sequence[bytes]) -> None:
 def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
     """The record of the run, as ``tasks.warehouse`` loads it and ``tasks.report`` words it."""
     counts = {stage["stage"]: stage for stage in accounted.stages}
+    are_roots_good = all(root["state"] == "good" for root in plan.run_roots)
+    events = read_staged(FileEvents, staging=Path(run.staging))
     return {
         "run_id": run.run_id,
         "name": run.name,
         "started_at": run.started_at,
         **_times(run),
-        "state": "incomplete" if accounted.failed_count or not _is_completed(run) else "completed",
-        "roots": json.dumps(run.roots),
+        "state": "completed" if _is_completed(run) and not accounted.failed_count and are_roots_good else "incomplete",
+        "roots": json.dumps([folder for _, folder in run.folders]),
         "version": version("reelhouse"),
         "python_version": platform.python_version(),
         "settings": run.settings.model_dump_json(),
@@ -242,12 +300,14 @@ def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
         "task_run_count": run.task_run_count + 1,  # the load, which takes this record along, is still to come
         "peak_memory_bytes": _peak_memory_bytes(),
         "counters": {
-            "new_files": plan.new_count,
-            "changed_files": plan.changed_count,
-            "vanished_files": plan.vanished_count,
-            "returned_files": plan.returned_count,
+            **plan.counters,
+            "replaced_files": events.filter(pl.col("event") == "replaced")["file_id"].n_unique(),
+            "upgraded_files": events.filter("is_upgrade")["file_id"].n_unique(),
+            "worker_peak_memory_bytes": peak_worker_memory_bytes(),
             **accounted.costs,
         },
+        "run_roots": plan.run_roots,
+        "file_events": first_events(events, limit=EVENTS_SHOWN),
         "notes": run.notes,
         "run_stages": accounted.stages,
         "run_skips": accounted.skips,
@@ -289,21 +349,64 @@ def _lane(batches_at_once: int) -> Iterator[TaskRunner[Any]]:
             raise
 
 
-def _discover(run: _Run, disk: TaskRunner[Any], root_paths: Sequence[bytes]) -> Results:
-    entries = pl.DataFrame([row for path in root_paths for row in top_entries(path, run.settings.discovery)])
+def _discover(run: _Run, disk: TaskRunner[Any], scopes: Sequence[Scope]) -> Results:
+    entries = entries_of(scopes, run.settings.discovery)
+    is_remote = (entries["profile"] == "remote").any()
     batches = cut(
         entries,
         stage="discover",
         staging=Path(run.staging),
         id_column="entry_id",
         batch_size=1,
-        max_batches=DISCOVER_BATCHES,
+        max_batches=DISCOVER_BATCHES["remote" if is_remote else "local"],
     )
     run.begin("discover", entries.height, batches)
     progress.begin("discover")  # it counts files, and how many there are is what it finds out
     results = run.wait(run.map(disk, discover, batches, settings=run.settings.discovery), batches, id_column="entry_id")
     progress.finish("discover")
     return results
+
+
+def _recognise(run: _Run, disk: TaskRunner[Any], discovered: Results) -> Results:
+    """Read the fingerprints of files that may be known ones in another place."""
+    options = run.settings
+    plan = run.once(plan_recognition, run.staging, discovered, run.folders, run.confirmed, options.probe, options.flow)
+    if not plan.batches:
+        return ()
+    run.begin("fingerprint", plan.total_count, plan.batches)
+    return run.wait(run.map(disk, recognise, plan.batches, settings=options.probe), plan.batches, id_column="path_id")
+
+
+def _tell_of_roots(plan: FilePlan) -> None:
+    """Write to the run's log how each folder was walked and why, and what its listing was worth."""
+    log = get_run_logger()
+    for root in plan.run_roots:
+        found = f"{root['folder']}: {root['file_count']:,} files, {root['profile'] or 'not walked'}"
+        log.info("%s (%s)", found, root["profile_reason"] or root["reason"])
+        if root["state"] != "good":
+            log.warning("%s: %s; files kept as they were: %s", root["folder"], root["reason"], root["held_back_count"])
+
+
+def _for_disks(settings: ProbeSettings, plan: FilePlan) -> ProbeSettings:
+    """The settings with more workers where files lie on a network share: there a worker mostly waits."""
+    if all(root["profile"] != "remote" for root in plan.run_roots):
+        return settings
+    return settings.model_copy(update={"workers": max(settings.workers, settings.remote_workers)})
+
+
+def _hash(run: _Run, plan: FilePlan) -> Results:
+    """Hash whole files, every disk by itself: a disk with two readers is slower than with one."""
+    if not plan.hash_batches:
+        return ()
+    batches = [batch for of_device in plan.hash_batches for batch in of_device]
+    run.begin("hash", plan.file_count, batches)
+    with ExitStack() as stack:
+        futures = [
+            future
+            for of_device in plan.hash_batches
+            for future in run.map(stack.enter_context(_lane(1)), hash_content, of_device, settings=run.settings.probe)
+        ]
+        return run.wait(futures, batches, id_column="file_id")
 
 
 def _ask_the_world(run: _Run, net: TaskRunner[Any], identified: Results) -> Results:

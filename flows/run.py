@@ -16,7 +16,7 @@ from flows.status import EXIT_FAILED_ITEMS, EXIT_STOPPED
 from flows.terminal import pick_mode, showing
 from tasks.core.errors import RefreshError, Refused
 from tasks.core.layout import DataFolder
-from tasks.core.paths import as_parameter
+from tasks.core.paths import as_parameter, from_parameter
 from tasks.core.settings import Settings
 from tasks.core.units import printable
 
@@ -24,8 +24,24 @@ HAND_OVER_TIMEOUT_S = 30.0
 LAST_WORDS_TIMEOUT_S = 3.0
 
 
-def run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: bool, debug: bool) -> int:
+def run_refresh(
+    roots: Sequence[str],
+    settings: Settings,
+    *,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    confirm_removal: Sequence[str] = (),
+) -> int:
     """Refresh ``roots`` and print the report; returns the exit status.
+
+    Args:
+        roots: folders as a person gave them.
+        settings: what holds for this run.
+        as_json: progress and report as JSON lines.
+        quiet: no progress.
+        debug: show Prefect's log.
+        confirm_removal: those of ``roots`` of which a person has said that what is not there is gone.
 
     Raises:
         Refused: before anything is started where that can be known, else by the flow.
@@ -33,15 +49,47 @@ def run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quie
         Interrupted: Ctrl-C or SIGTERM came.
     """
     with interrupted_by_signals():
-        return _run_refresh(roots, settings, as_json=as_json, quiet=quiet, debug=debug)
+        return _run_refresh(roots, settings, confirm_removal, as_json=as_json, quiet=quiet, debug=debug)
 
 
-def _run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: bool, debug: bool) -> int:
+def run_plan(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: bool) -> None:
+    """Print what a refresh of ``roots`` would do.
+
+    Raises:
+        Refused: a root cannot be read, or the warehouse cannot be opened.
+        Interrupted: Ctrl-C or SIGTERM came.
+    """
+    from flows.preview import preview
+    from flows.show_plan import show_plan
+
+    with interrupted_by_signals():
+        quieten_prefect(debug=False)
+        with showing(pick_mode(json=False, quiet=quiet or as_json, isatty=sys.stderr.isatty())):
+            found = preview(roots, settings)
+        show_plan(found, as_json=as_json)
+
+
+def _run_refresh(
+    roots: Sequence[str],
+    settings: Settings,
+    confirm_removal: Sequence[str],
+    *,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> int:
     from tasks.discovery.roots import check_roots
     from tasks.warehouse.lock import holding
+    from tasks.warehouse.roots import known_roots
 
     data = DataFolder(settings.data_dir.absolute())
-    check_roots(roots, settings.discovery)
+    confirmed = [as_parameter(root) for root in confirm_removal]
+    check_roots(
+        roots,
+        settings.discovery,
+        known_roots=known_roots(data.warehouse),
+        confirmed=[from_parameter(root) for root in confirmed],
+    )
     with holding(data.warehouse):  # a server takes seconds to start: refuse before
         pass
     say_nothing = quiet or as_json
@@ -53,7 +101,9 @@ def _run_refresh(roots: Sequence[str], settings: Settings, *, as_json: bool, qui
 
         try:
             with showing(pick_mode(json=as_json, quiet=quiet, isatty=sys.stderr.isatty())):
-                state: Any = refresh([as_parameter(root) for root in roots], settings, return_state=True)
+                state: Any = refresh(
+                    [as_parameter(root) for root in roots], settings, confirmed or None, return_state=True
+                )
         except (KeyboardInterrupt, Interrupted):
             _drain(LAST_WORDS_TIMEOUT_S)
             raise

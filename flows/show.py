@@ -46,7 +46,7 @@ def show_record(data: DataFolder, record: dict[str, Any], *, as_json: bool) -> N
         return
     spans = read_timings(data.timings, record["run_id"])
     found = facts(record, warehouse=data.warehouse, durations=durations(spans) if spans.height else None)
-    print(as_text(found, width=_width(), colour=sys.stdout.isatty()))
+    print(as_text(found, width=terminal_width(), colour=sys.stdout.isatty()))
 
 
 def show_report(data: DataFolder, run_id: str | None) -> None:
@@ -66,7 +66,7 @@ def show_timings(data: DataFolder, run_id: str | None, csv: Path | None) -> None
     if csv is not None:
         export_csv(spans, csv)
         print(f"{spans.height:,} records written to {printable(str(csv))}", file=sys.stderr)
-    print(timings_as_text(spans, width=_width(), colour=sys.stdout.isatty()))
+    print(timings_as_text(spans, width=terminal_width(), colour=sys.stdout.isatty()))
 
 
 def show_frame(frame: pl.DataFrame, *, as_csv: bool, as_json: bool) -> None:
@@ -114,7 +114,8 @@ def _modified_ns(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-def _width() -> int:
+def terminal_width() -> int:
+    """Characters in a line of the terminal; 100 where there is none."""
     return shutil.get_terminal_size((100, 24)).columns
 
 

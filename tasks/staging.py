@@ -24,8 +24,10 @@ from tasks.core import atomic
 from tasks.core.errors import BatchAbandoned, BatchIncomplete, ItemError, RefreshError, Transient
 from tasks.core.ids import digest
 from tasks.core.progress import progress
+from tasks.schema.files import Identities, PresentFiles
 from tasks.schema.runs import Costs, Outcomes
 from tasks.schema.table import Table
+from tasks.schema.titles import Matches
 
 ITEMS_SUFFIX = ".items.parquet"
 _LABELS = ("path", "title", "source_path")
@@ -120,12 +122,20 @@ class Outcome:
 
 
 def cut(
-    items: pl.DataFrame, *, stage: str, staging: Path, id_column: str, batch_size: int, max_batches: int
+    items: pl.DataFrame,
+    *,
+    stage: str,
+    staging: Path,
+    id_column: str,
+    batch_size: int,
+    max_batches: int,
+    prefix: str = "",
 ) -> list[Batch]:
     """Cut ``items`` into batches and write each one's items; the same items give the same batches.
 
     Batches hold ``batch_size`` items, more where that would make more than ``max_batches`` of them. The order of
-    ``items`` is kept, so whoever cuts decides what lies together.
+    ``items`` is kept, so whoever cuts decides what lies together. Their names begin with ``prefix``, for stages that
+    are cut in several goes.
     """
     size = max(batch_size, -(-items.height // max_batches))
     batches = []
@@ -133,7 +143,7 @@ def cut(
         share = items.slice(start, size)
         batch = Batch(
             stage=stage,
-            name=f"{number:04d}",
+            name=f"{prefix}{number:04d}",
             staging=str(staging),
             item_count=share.height,
             content=digest(*(str(i) for i in share[id_column].to_list())),
@@ -296,6 +306,22 @@ def read_staged(table: type[Table], *, staging: Path, stage: str = "*", source: 
         return _read(table, paths)
     parts = [_read(table, [path]).with_columns(pl.lit(str(path.parent)).alias(source)) for path in paths]
     return pl.concat(parts) if parts else table.frame().with_columns(pl.lit(None, dtype=pl.String).alias(source))
+
+
+def present_identities(staging: Path) -> pl.DataFrame:
+    """What is known of the names of the files that the run is about, after all its steps so far: ``identities``."""
+    return (
+        pl.concat([read_known(Identities, staging=staging), read_staged(Identities, staging=staging)])
+        .unique("file_id", keep="last", maintain_order=True)
+        .join(read_staged(PresentFiles, staging=staging, stage="plan"), on="file_id", how="semi", maintain_order="left")
+    )
+
+
+def latest_matches(staging: Path) -> pl.DataFrame:
+    """What is known of the titles behind names, after all steps of the run so far: ``matches``, one row a key."""
+    return pl.concat(
+        [read_known(Matches, staging=staging), read_staged(Matches, staging=staging, stage="match")]
+    ).unique("title_key", keep="last", maintain_order=True)
 
 
 def _read(table: type[Table], paths: Sequence[Path]) -> pl.DataFrame:

@@ -9,9 +9,8 @@ import polars as pl
 from tasks.artwork.kept import plan_downloads
 from tasks.artwork.select import select
 from tasks.core.settings import ArtworkSettings
-from tasks.schema.files import Files, Identities
-from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted, Matches
-from tasks.staging import read_known, read_staged, write_staged
+from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted, Titles
+from tasks.staging import latest_matches, present_identities, read_known, read_staged, write_staged
 
 STAGE = "plan_artwork"
 
@@ -27,7 +26,10 @@ def plan(staging: Path, settings: ArtworkSettings, *, language: str, data_dir: P
     replaced = chosen.select("owner_id").unique()
     wanted = pl.concat([known.join(replaced, on="owner_id", how="anti"), chosen])
     shown = wanted if settings.stills else wanted.filter(pl.col("kind") != "still")
-    in_library = of_library(shown, _owned_episodes(staging))
+    matched = latest_matches(staging).filter(pl.col("status") == "matched").select("title_key", "title_id")
+    owned = present_identities(staging).join(matched, on="title_key")
+    of_titles = shown.join(_owners(owned, staging), on="owner_id", how="semi", maintain_order="left")
+    in_library = of_library(of_titles, _owned_episodes(owned))
     downloads = plan_downloads(in_library, _kept(staging), data_dir=data_dir)
     write_staged({ArtworkWanted: chosen, Artwork: downloads.reused}, staging=staging, stage=STAGE)
     return in_library.height, downloads.missing
@@ -57,19 +59,9 @@ def of_library(wanted: pl.DataFrame, owned_episodes: pl.DataFrame) -> pl.DataFra
     )
 
 
-def _owned_episodes(staging: Path) -> pl.DataFrame:
-    files = pl.concat([read_known(Files, staging=staging), read_staged(Files, staging=staging, stage="plan")])
-    present = files.unique("file_id", keep="last").filter(pl.col("missing_since_at").is_null())
-    identities = pl.concat(
-        [read_known(Identities, staging=staging), read_staged(Identities, staging=staging, stage="identify")]
-    ).unique("file_id", keep="last")
-    matches = pl.concat(
-        [read_known(Matches, staging=staging), read_staged(Matches, staging=staging, stage="match")]
-    ).unique("title_key", keep="last", maintain_order=True)
+def _owned_episodes(owned: pl.DataFrame) -> pl.DataFrame:
     return (
-        identities.join(present.select("file_id"), on="file_id", how="semi")
-        .filter((pl.col("kind") == "episode") & pl.col("season").is_not_null())
-        .join(matches.filter(pl.col("status") == "matched"), on="title_key")
+        owned.filter((pl.col("kind") == "episode") & pl.col("season").is_not_null())
         .select(
             owner_id="title_id",
             season_number=pl.col("season"),
@@ -79,3 +71,17 @@ def _owned_episodes(staging: Path) -> pl.DataFrame:
         .drop_nulls()
         .unique()
     )
+
+
+def _owners(owned: pl.DataFrame, staging: Path) -> pl.DataFrame:
+    """``owner_id`` of the titles that files are of, and of their collections."""
+    titles = owned.select(owner_id="title_id").unique()
+    known = pl.concat([read_known(Titles, staging=staging), read_staged(Titles, staging=staging, stage="scrape")])
+    collections = (
+        known.unique("title_id", keep="last")
+        .join(titles, left_on="title_id", right_on="owner_id", how="semi")
+        .select(owner_id="collection_id")
+        .drop_nulls()
+        .unique()
+    )
+    return pl.concat([titles, collections])

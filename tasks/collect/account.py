@@ -15,6 +15,7 @@ from tasks.staging import Collected, latest_outcomes, read_staged
 
 _STAGE_OF_TABLE: Mapping[str, str] = {
     "probes": "probe",
+    "content_hashes": "hash",
     "identities": "identify",
     "matches": "match",
     "titles": "scrape",
@@ -44,7 +45,7 @@ class Account:
     failures: list[dict[str, Any]]
     quarantine: list[dict[str, Any]]
     costs: dict[str, int]
-    """Counter -> amount over all stages: calls, cache_hits, downloads."""
+    """Counter -> amount over all stages: calls, cache_hits, downloads; of a peak the largest."""
 
     @property
     def failed_count(self) -> int:
@@ -70,7 +71,13 @@ def account(staging: Path, collected: Collected, tasks: Mapping[str, StageTask])
         .agg(pl.col("skip_count").sum(), pl.col("example_path").sort().first())
         .sort("root", "reason")
     )
-    costs = read_staged(Costs, staging=staging).group_by("counter").agg(pl.col("amount").sum()).sort("counter")
+    is_peak = pl.col("counter").str.contains("_peak_", literal=True).first()
+    costs = (
+        read_staged(Costs, staging=staging)
+        .group_by("counter")
+        .agg(pl.when(is_peak).then(pl.col("amount").max()).otherwise(pl.col("amount").sum()))
+        .sort("counter")
+    )
     return Account(
         stages=[
             {

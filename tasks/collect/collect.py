@@ -16,6 +16,7 @@ from tasks.core.progress import progress
 from tasks.core.stopwatch import record_value, span
 from tasks.schema import table as table_called
 from tasks.schema import warehouse_tables
+from tasks.schema.files import Files, Purges
 from tasks.schema.runs import Failures, Outcomes, Quarantine
 from tasks.schema.table import Table
 from tasks.staging import Collected, latest_outcomes, read_staged
@@ -26,6 +27,8 @@ _NAMES_FOR_PEOPLE = ("path", "title", "name")
 
 def collect(staging: Path, *, run_id: str) -> Collected:
     """Write the rows of every warehouse table that a run has staged into ``<staging>/collected``; return the counts.
+
+    The files whose rows are to go are written beside them, as rows of ``purges``.
 
     A second call on the same staging folder writes the same files. What a row belongs to (``part_of``) must have been
     saved with it: where an item was saved twice, the later save stands, and parts of the earlier one go.
@@ -49,6 +52,7 @@ def collect(staging: Path, *, run_id: str) -> Collected:
         if table.part_of() is None:
             owners[table.table_name()] = found
         progress.advance("collect")
+    rows[Purges.table_name()] = _write(Purges, _purges(staging), folder)
     refused = pl.concat(set_aside)
     unfinished, names = _outcomes(staging, refused["item_id"])
     failures = _failures(unfinished, run_id)
@@ -99,10 +103,23 @@ def _collect_table(table: type[Table], owner: _Owner | None, staging: Path, fold
     return _write(table, own.good, folder), _Owner(pl.concat([*refused, own.refused]), replaced)
 
 
+def _purges(staging: Path) -> pl.DataFrame:
+    """Files whose rows go: one that the same run found again, and so staged a row of ``files`` for, stays."""
+    purges = aligned(Purges, read_staged(Purges, staging=staging)).unique(maintain_order=True)
+    if not purges.height:
+        return purges
+    found = read_staged(Files, staging=staging).select("file_id")
+    return purges.join(found, on="file_id", how="anti", maintain_order="left")
+
+
 def _replaced(table: type[Table], staged: pl.DataFrame, staging: Path) -> pl.DataFrame:
-    """Keys that were saved more than once, with the saves that are out of date."""
+    """Keys that were saved more than once, with the saves that are out of date; for tables with parts only.
+
+    Others, of which people stand in the save of every title they belong to, need it not, and it takes memory.
+    """
     key = table.key()
-    if not has_twins(staged, key):
+    has_parts = any(part.part_of() == table.table_name() for part in warehouse_tables())
+    if not has_parts or not has_twins(staged, key):
         return staged.select(key).clear()
     saves = read_staged(table, staging=staging, source=_SOURCE).select(*key, _SOURCE)
     latest = saves.unique(key, keep="last", maintain_order=True)

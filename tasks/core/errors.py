@@ -14,6 +14,7 @@
     |   |-- ProbeEngineBroken   no process that measures files can be started
     |   `-- KeyRefused          a provider does not accept the key (HTTP 401)
     |-- ItemError               one item failed; everything else goes on
+    |   |-- RootOffline         a root is missing, or does not answer; its files are kept as they were
     |   |-- FileVanished        it was there when the folder was listed and is gone now
     |   |-- FileNotPermitted    the operating system does not let us read it
     |   |-- ReadFailed          (transient) the disk or the share answered with an error
@@ -111,6 +112,10 @@ class ItemError(RefreshError):
     def cause(self) -> str:
         """Short name of the kind of failure, the same in every run: what ``failures.cause`` holds."""
         return type(self).__name__
+
+
+class RootOffline(ItemError):
+    """A root is missing or does not answer: what lies below is unknown, and kept as it was."""
 
 
 class FileVanished(ItemError):

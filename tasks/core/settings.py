@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,16 +42,64 @@ class DiscoverySettings(Room):
     follow_symlinks: bool = Field(
         True, description="Follow symbolic links that lead out of the root; links back into it are never followed."
     )
+    profile: Literal["auto", "local", "remote"] = Field(
+        "auto", description="How folders are walked: one after the other (local) or many at once (remote); auto looks."
+    )
+    remote_threads: int = Field(16, ge=1, le=128, description="Folders listed at once on a network share.")
+    deadline_s: float = Field(
+        60.0, gt=0, description="Seconds a folder may take to answer before all below it counts as unknown."
+    )
+    marker: str | None = Field(
+        None, description="Name of a file that must lie in every root; where it is missing, nothing there is known."
+    )
+
+
+class RemovalSettings(Room):
+    """When a file that was not found counts as gone."""
+
+    most_files: int = Field(
+        10,
+        ge=0,
+        description="Files of a root that may be missing at once; above this and most_ratio a person is asked.",
+    )
+    most_ratio: float = Field(0.1, ge=0, le=1, description="Share of a root's files that may be missing at once.")
+    keep_days: float = Field(7.0, ge=0, description="Days the rows of a missing file are kept.")
 
 
 class ProbeSettings(Room):
     """How files are measured."""
+
+    engine: Literal["pyav", "ffprobe"] = Field(
+        "pyav", description="What measures: FFmpeg's libraries in worker processes (pyav), or the program ffprobe."
+    )
+    ffprobe: str = Field("ffprobe", description="The program ffprobe: a name on the path, or a path.")
+    ffprobe_for_unknown: bool = Field(
+        True, description="Measure with ffprobe, where it is installed, the files of which pyav lacks a decoder."
+    )
+    remeasure: Literal["changed", "other_engine"] = Field(
+        "changed",
+        description="Measure again: files that changed, or also those that another engine or version measured.",
+    )
+    full_hash: bool = Field(
+        False, description="Read every file whole, once, for a hash of its content: moves and copies are then certain."
+    )
+    reuse_warehouses: tuple[Path, ...] = Field(
+        (), description="Other warehouses whose measurements of the same content are taken over."
+    )
 
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         le=64,
         description="Worker processes. One a core is best on local disks; more help on network shares.",
+    )
+    remote_workers: int = Field(
+        8, ge=1, le=64, description="Worker processes for files on network shares, where waiting is most of the work."
+    )
+    worker_memory_bytes: int = Field(
+        2 * 1024**3,
+        ge=512 * 1024**2,
+        description="Address space of a worker; a file that asks for more is refused and the worker goes on.",
     )
     chunk_size: int = Field(32, ge=1, le=500, description="Files sent to a worker at once; more saves little.")
     deadline_s: float = Field(
@@ -148,6 +196,7 @@ class Settings(Room):
         Path("data/library"), description="Folder for the warehouse, artwork, timings and all else a run makes."
     )
     discovery: DiscoverySettings = DiscoverySettings()
+    removal: RemovalSettings = RemovalSettings()
     probe: ProbeSettings = ProbeSettings()
     identify: IdentifySettings = IdentifySettings()
     scrape: ScrapeSettings = ScrapeSettings()

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
 import polars as pl
 
-from tasks.core.errors import FileNotPermitted, ItemError, ReadFailed
+from tasks.core.errors import FileNotPermitted, ItemError, ReadFailed, RootOffline
 from tasks.core.paths import as_text
 from tasks.core.progress import progress
 from tasks.core.settings import DiscoverySettings
-from tasks.core.stopwatch import span
+from tasks.core.stopwatch import record_duration
 from tasks.core.units import printable
-from tasks.discovery.walk import Listing, Unlisted, Walk
-from tasks.schema.files import ListingErrors, Listings, Skips
+from tasks.discovery.appearance import appearance
+from tasks.discovery.folder import Listing, Tally, Unlisted
+from tasks.discovery.roots import Scope, top_entries
+from tasks.discovery.walk import Crew, Piece, Start, threads_for
+from tasks.schema.files import ListingErrors, Listings, RootListings, Skips
 from tasks.staging import Batch, BatchResult, Ledger, Outcome
 
 PART_FILES = 50_000
 """Listings a part holds: about 25 MB of memory, and 20 parts for a library of a million files."""
 
 STAGE = "discover"
-_REPORT_FILES = 2_000
+Entry = dict[str, Any]
+"""A row of ``roots.top_entries``."""
+
+
+_ENTRY = {
+    "entry_id": pl.String,
+    "root": pl.String,
+    "root_bytes": pl.Binary,
+    "folder_bytes": pl.Binary,
+    "recursive": pl.Boolean,
+    "profile": pl.String,
+    "profile_reason": pl.String,
+    "problem": pl.String,
+}
+
+
+def entries_of(scopes: Sequence[Scope], settings: DiscoverySettings) -> pl.DataFrame:
+    """The rows of :func:`tasks.discovery.roots.top_entries` of all ``scopes``, in their order."""
+    return pl.DataFrame([row for scope in scopes for row in top_entries(scope, settings)], schema=_ENTRY)
 
 
 def list_entries(batch: Batch, settings: DiscoverySettings) -> BatchResult:
@@ -28,51 +55,116 @@ def list_entries(batch: Batch, settings: DiscoverySettings) -> BatchResult:
     are counted when it is settled, so that another attempt does not count them twice; its ``listing_errors`` stay, also
     when a later attempt goes well: what was in doubt once stays unknown for this run.
 
+    Entries on a network share are walked several at once; the entries of one root and profile always are one walk.
+
     Raises:
         BatchIncomplete: an entry failed in a way that may pass.
     """
     ledger = Ledger(batch, id_column="entry_id")
-    found: list[tuple[str, Listing]] = []
-    errors: list[tuple[str, Unlisted]] = []
-    skips: dict[tuple[str, str], tuple[int, str]] = {}
-    outcomes: list[Outcome] = []
-
-    def save() -> None:
-        ledger.save(
-            {Listings: _listings(found), Skips: _skips(skips), ListingErrors: _errors(errors)},
-            outcomes,
-        )
-        for kept in (found, errors, skips, outcomes):
-            kept.clear()
-
-    for entry in ledger.open_items().iter_rows(named=True):
-        root: str = entry["root"]
-        walk = Walk(entry["root_bytes"], settings)
-        with span("discover.folder", item=as_text(entry["folder_bytes"])) as timing:
-            count = reported = 0
-            for listing in walk.files(entry["folder_bytes"], recursive=entry["recursive"]):
-                found.append((root, listing))
-                count += 1
-                if count - reported == _REPORT_FILES:
-                    progress.advance(STAGE, count - reported)
-                    reported = count
-                if len(found) >= PART_FILES:
-                    save()
-            progress.advance(STAGE, count - reported)
-            timing.note(files=count)
-        errors += [(root, unlisted) for unlisted in walk.unlisted]
-        error = _error(walk.unlisted)
-        if not isinstance(error, ReadFailed):
-            for reason, skip in walk.skips.items():
-                earlier = skips.get((root, reason))
-                total = skip.entry_count + (earlier[0] if earlier else 0)
-                skips[root, reason] = (total, earlier[1] if earlier else as_text(skip.example))
-        outcomes.append(
-            Outcome(entry["entry_id"], as_text(entry["folder_bytes"]), "failed" if error else "done", error)
-        )
-    if found or outcomes:
-        save()
+    part = _Part(ledger)
+    entries = list(ledger.open_items().iter_rows(named=True))
+    for entry in entries:
+        if entry["problem"] is not None:
+            part.offline(entry)
+    for together in _by_root([entry for entry in entries if entry["problem"] is None]):
+        first = together[0]
+        if not all(entry["recursive"] for entry in together):
+            part.appearance(first, settings)
+        starts = [Start(e["root_bytes"], e["folder_bytes"], e["recursive"]) for e in together]
+        counts = [0] * len(starts)
+        for piece in Crew(starts, settings, threads=threads_for(first["profile"], settings)):
+            entry = together[piece.start]
+            counts[piece.start] += len(piece.files)
+            part.files(entry["root"], piece.files)
+            if piece.end is not None:
+                part.end(entry, piece, piece.end, file_count=counts[piece.start])
+    part.save()
     return ledger.close()
+
+
+def _by_root(entries: list[Entry]) -> list[list[Entry]]:
+    """The entries of one root and profile together, in order."""
+    together: dict[tuple[bytes, str], list[Entry]] = {}
+    for entry in entries:
+        together.setdefault((entry["root_bytes"], entry["profile"]), []).append(entry)
+    return list(together.values())
+
+
+@dataclass
+class _Part:
+    """What waits to be saved together."""
+
+    ledger: Ledger
+    found: list[tuple[str, list[Listing]]] = field(default_factory=list)
+    file_count: int = 0
+    roots: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[tuple[str, Unlisted]] = field(default_factory=list)
+    skips: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def appearance(self, entry: Entry, settings: DiscoverySettings) -> None:
+        """Note what a root looks like; one that cannot be listed has no row, and the walk says why."""
+        with suppress(OSError):
+            row = appearance(entry["root_bytes"], settings)
+            self.roots.append({**row, "profile": entry["profile"], "profile_reason": entry["profile_reason"]})
+
+    def offline(self, entry: Entry) -> None:
+        """Note a scope that cannot be read."""
+        folder, problem = entry["folder_bytes"], entry["problem"]
+        item = printable(as_text(folder))
+        reason = problem.removeprefix(f"{item} ")  # an item and its reason stand side by side
+        self.errors.append((entry["root"], Unlisted(folder, OSError(errno.EIO, reason))))
+        error = RootOffline(item=item, reason=f"{reason}; its files are kept as they were")
+        self.outcomes.append(Outcome(entry["entry_id"], as_text(folder), "failed", error))
+
+    def files(self, root: str, files: list[Listing]) -> None:
+        """Keep files; save when they are many."""
+        if not files:
+            return
+        self.found.append((root, files))
+        self.file_count += len(files)
+        progress.advance(STAGE, len(files))
+        if self.file_count >= PART_FILES:
+            self.save()
+
+    def end(self, entry: Entry, piece: Piece, end: Tally, *, file_count: int) -> None:
+        """Note what an entry has come to."""
+        root, item = entry["root"], as_text(entry["folder_bytes"])
+        unlisted = end.unlisted
+        record_duration(
+            "discover.folder",
+            piece.duration_s,
+            started_ns=piece.began_ns,
+            item=item,
+            attributes={"files": file_count},
+        )
+        self.ledger.count("folder_listings", end.folder_count)
+        self.ledger.count("stat_calls", end.stat_count)
+        self.errors += [(root, one) for one in unlisted]
+        error = _error(unlisted)
+        if not isinstance(error, ReadFailed):
+            for reason, skip in end.skips.items():
+                earlier = self.skips.get((root, reason))
+                total = skip.entry_count + (earlier[0] if earlier else 0)
+                self.skips[root, reason] = (total, earlier[1] if earlier else as_text(skip.example))
+        self.outcomes.append(Outcome(entry["entry_id"], item, "failed" if error else "done", error))
+
+    def save(self) -> None:
+        """Write what waits."""
+        if not (self.found or self.outcomes):
+            return
+        self.ledger.save(
+            {
+                Listings: _listings(self.found),
+                RootListings: self.roots,
+                Skips: _skips(self.skips),
+                ListingErrors: _errors(self.errors),
+            },
+            self.outcomes,
+        )
+        self.file_count = 0
+        for kept in (self.found, self.roots, self.errors, self.skips, self.outcomes):
+            kept.clear()
 
 
 def _error(unlisted: list[Unlisted]) -> ItemError | None:
@@ -89,17 +181,18 @@ def _error(unlisted: list[Unlisted]) -> ItemError | None:
     )
 
 
-def _listings(found: list[tuple[str, Listing]]) -> pl.DataFrame:
+def _listings(found: list[tuple[str, list[Listing]]]) -> pl.DataFrame:
+    listings = [listing for _, files in found for listing in files]
     columns = {
-        "path": [as_text(listing[0]) for _, listing in found],
-        "path_bytes": [listing[0] for _, listing in found],
-        "root": [root for root, _ in found],
-        "extension": [listing[1].decode() for _, listing in found],
-        "size_bytes": [listing[2] for _, listing in found],
-        "mtime_ns": [listing[3] for _, listing in found],
-        "ctime_ns": [listing[4] for _, listing in found],
-        "inode": [listing[5] for _, listing in found],
-        "device": [listing[6] for _, listing in found],
+        "path": [as_text(listing[0]) for listing in listings],
+        "path_bytes": [listing[0] for listing in listings],
+        "root": [root for root, files in found for _ in files],
+        "extension": [listing[1].decode() for listing in listings],
+        "size_bytes": [listing[2] for listing in listings],
+        "mtime_ns": [listing[3] for listing in listings],
+        "ctime_ns": [listing[4] for listing in listings],
+        "inode": [listing[5] for listing in listings],
+        "device": [listing[6] for listing in listings],
     }
     return pl.DataFrame(columns, schema=Listings.dtypes())
 

@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from tasks.core.ids import digest
 from tasks.core.paths import from_parameter
-from tasks.core.settings import FlowSettings, ScrapeSettings
+from tasks.core.settings import FlowSettings, ProbeSettings, RemovalSettings, ScrapeSettings
 from tasks.plan import files, titles
-from tasks.schema.files import Files, Identities, ListingErrors, Listings
-from tasks.schema.probes import Probes
+from tasks.plan.absent import absent_files
+from tasks.plan.adopt import adopted
+from tasks.plan.events import note_events
+from tasks.plan.guard import Scope, below_any
+from tasks.plan.recognise import to_fingerprint
+from tasks.schema.files import (
+    Files,
+    Fingerprints,
+    Identities,
+    ListingErrors,
+    Listings,
+    PresentFiles,
+    Purges,
+    RootListings,
+    Roots,
+)
+from tasks.schema.probes import ContentHashes, Probes
+from tasks.schema.runs import FileEvents
 from tasks.schema.titles import Collections, Matches, Titles
-from tasks.staging import Batch, Results, StagePlan, cut, read_known, read_staged, write_staged
+from tasks.staging import (
+    Batch,
+    Results,
+    StagePlan,
+    cut,
+    latest_matches,
+    present_identities,
+    read_known,
+    read_staged,
+    write_staged,
+)
 from tasks.step import step
 
 PLAN_MATCHES = "plan_matches"
 """Stage under which identities are kept that a look at the whole library has mended; it sorts after ``identify``."""
+
+Folders = tuple[tuple[str, str], ...]
+"""Root and folder of every scope, as parameters (``tasks.core.paths``)."""
 
 
 @dataclass(frozen=True)
@@ -26,50 +58,130 @@ class FilePlan:
     """What the library holds and which files need work."""
 
     file_count: int
-    new_count: int
-    changed_count: int
-    vanished_count: int
-    returned_count: int
+    counters: dict[str, int]
+    """Files by what became of them: new, changed, moved, vanished, returned, purged, held back, reused."""
+    run_roots: tuple[dict[str, Any], ...]
+    """Rows of ``run_roots`` without their run."""
+    notes: tuple[str, ...]
     probe_batches: tuple[Batch, ...]
     identify_batches: tuple[Batch, ...]
+    hash_batches: tuple[tuple[Batch, ...], ...]
+    """Batches of each device: a disk is read by one reader at a time."""
+
+
+@step("plan recognition")
+def plan_recognition(
+    staging: str,
+    discovered: Results,  # noqa: ARG001
+    folders: Folders,
+    confirmed: tuple[str, ...],
+    probe: ProbeSettings,
+    settings: FlowSettings,
+) -> StagePlan:
+    """Cut the files that must be read to be recognised (moved to another disk, measured elsewhere) into batches."""
+    folder = Path(staging)
+    disk, known = _look(folder, folders, confirmed)
+    candidates = files.with_may_have_moved(
+        known.files,
+        disk.scopes,
+        disk.listing_errors["path_bytes"].to_list(),
+        absent=known.absent,
+        confirmed=_paths(confirmed),
+    )
+    listed = disk.listings.unique("path_bytes", maintain_order=True)
+    wanted = to_fingerprint(listed, candidates, known_prints=known.prints)
+    if probe.reuse_warehouses:
+        place = ["path_bytes", "size_bytes", "mtime_ns", "inode"]
+        unknown = listed.join(known.files, on=place, how="anti", maintain_order="left")
+        further = unknown.join(wanted, on="path_bytes", how="anti", maintain_order="left")
+        wanted = pl.concat([wanted, further.with_columns(is_whole=pl.lit(False))])
+    ids = [digest("path", path_bytes) for path_bytes in wanted["path_bytes"]]
+    items = wanted.with_columns(pl.Series("path_id", ids, dtype=pl.String))
+    return StagePlan(items.height, _cut(items, "fingerprint", folder, "path_id", settings))
 
 
 @step("plan files")
 def plan_files(
     staging: str,
     discovered: Results,  # noqa: ARG001
-    roots: tuple[str, ...],
+    recognised: Results,  # noqa: ARG001
+    run_id: str,
+    folders: Folders,
+    confirmed: tuple[str, ...],
     parser_version: str,
+    engine_versions: tuple[str, ...],
+    removal: RemovalSettings,
+    probe: ProbeSettings,
     settings: FlowSettings,
     now: datetime,
 ) -> FilePlan:
-    """Compare the listings with what was known; write rows of ``files`` and the batches for probe and identify."""
+    """Compare what is there with what was known; write rows of ``files`` and the batches of what needs work."""
     folder = Path(staging)
-    root_paths = [from_parameter(root) for root in roots]
-    decisions = files.decide_files(
-        read_staged(Listings, staging=folder, stage="discover"),
-        read_known(Files, staging=folder),
-        scanned_roots=root_paths,
-        unknown_folders=read_staged(ListingErrors, staging=folder, stage="discover")["path_bytes"].to_list(),
-        now=now,
+    disk, known = _look(folder, folders, confirmed)
+    decisions = files.decide_files(disk, known, run_id=run_id, removal=removal, confirmed=_paths(confirmed), now=now)
+    measured = read_known(Probes, staging=folder)
+    to_probe = files.files_to_probe(
+        decisions.listed,
+        measured,
+        engine_versions=engine_versions if probe.remeasure == "other_engine" else None,
     )
-    write_staged({Files: decisions.rows}, staging=folder, stage="plan")
-    to_probe = files.files_to_probe(decisions.present, read_known(Probes, staging=folder))
+    taken_over = adopted(
+        to_probe,
+        staging=folder,
+        fingerprints=disk.fingerprints,
+        warehouses=probe.reuse_warehouses,
+        engine_versions=engine_versions or None,
+    )
+    to_probe = to_probe.filter(~pl.col("file_id").is_in(taken_over.file_ids.implode()))
+    present = files.present_files(known.files, decisions.rows).filter(
+        below_any([scope.folder for scope in disk.scopes])
+    )
+    write_staged(
+        {
+            Files: decisions.rows,
+            Roots: decisions.roots,
+            FileEvents: decisions.events,
+            Purges: decisions.purges,
+            PresentFiles: present.select("file_id"),
+            **taken_over.rows,
+        },
+        staging=folder,
+        stage="plan",
+    )
     to_identify = files.with_roots(
         files.files_to_identify(
-            decisions.present, read_known(Identities, staging=folder), parser_version=parser_version
+            decisions.listed, read_known(Identities, staging=folder), parser_version=parser_version
         ),
-        root_paths,
+        [scope.root for scope in disk.scopes],
     )
+    to_hash = (
+        files.files_to_hash(decisions.listed, read_known(ContentHashes, staging=folder))
+        if probe.full_hash
+        else decisions.listed.clear()
+    )
+    events = dict(decisions.events.group_by("event").len().iter_rows())
     return FilePlan(
-        file_count=decisions.present.height,
-        new_count=decisions.new_count,
-        changed_count=decisions.changed_count,
-        vanished_count=decisions.vanished_count,
-        returned_count=decisions.returned_count,
+        file_count=decisions.listed.height,
+        counters={
+            "new_files": decisions.new_count,
+            "changed_files": decisions.changed_count,
+            **{f"{event}_files": events.get(event, 0) for event in ("moved", "vanished", "returned", "purged")},
+            "held_back_files": sum(int(row["held_back_count"]) for row in decisions.run_roots),
+            "resumed_measurements": taken_over.resumed_count,
+            "reused_measurements": taken_over.reused_count,
+        },
+        run_roots=tuple(decisions.run_roots),
+        notes=taken_over.notes,
         probe_batches=_cut(to_probe, "probe", folder, "file_id", settings),
         identify_batches=_cut(to_identify, "identify", folder, "file_id", settings),
+        hash_batches=_cut_by_device(to_hash, folder, settings),
     )
+
+
+@step("plan events")
+def plan_events(staging: str, measured: Results, run_id: str) -> int:  # noqa: ARG001
+    """Complete the events of the run by what was measured and read; return how many there are."""
+    return note_events(Path(staging), run_id=run_id)
 
 
 @step("plan matches")
@@ -82,8 +194,12 @@ def plan_matches(
 ) -> StagePlan:
     """Group the files by what their names say, and cut the titles with no match into batches."""
     folder = Path(staging)
-    write_staged({Identities: titles.extras_of_shows(_identities(folder))}, staging=folder, stage=PLAN_MATCHES)
-    named = titles.named_titles(_identities(folder))
+    matches = latest_matches(folder)
+    kept = titles.kept_readings(present_identities(folder), read_known(Identities, staging=folder), matches)
+    write_staged({Identities: kept}, staging=folder, stage=PLAN_MATCHES)
+    mended = pl.concat([kept, titles.extras_of_shows(present_identities(folder))])
+    write_staged({Identities: mended}, staging=folder, stage=PLAN_MATCHES)
+    named = titles.named_titles(present_identities(folder))
     to_match = titles.titles_to_match(
         named,
         read_known(Matches, staging=folder),
@@ -103,10 +219,7 @@ def plan_scrape(
 ) -> StagePlan:
     """Cut the matched titles that were never scraped, or too long ago, into batches."""
     folder = Path(staging)
-    wanted = titles.matched_titles(
-        titles.named_titles(_identities(folder)),
-        titles.merged_matches(read_known(Matches, staging=folder), read_staged(Matches, staging=folder, stage="match")),
-    )
+    wanted = titles.matched_titles(titles.named_titles(present_identities(folder)), latest_matches(folder))
     to_scrape = titles.older_than(
         wanted, read_known(Titles, staging=folder), key="title_id", now=now, max_age_days=scrape.max_age_days
     )
@@ -123,8 +236,10 @@ def plan_collections(
 ) -> StagePlan:
     """Cut the distinct collections of the library's movies that must be asked for into batches."""
     folder = Path(staging)
+    of_files = titles.matched_titles(titles.named_titles(present_identities(folder)), latest_matches(folder))
+    known = pl.concat([read_known(Titles, staging=folder), read_staged(Titles, staging=folder, stage="scrape")])
     wanted = titles.collections_of(
-        pl.concat([read_known(Titles, staging=folder), read_staged(Titles, staging=folder, stage="scrape")])
+        known.unique("title_id", keep="last", maintain_order=True).join(of_files, on="title_id", how="semi")
     )
     to_scrape = titles.older_than(
         wanted, read_known(Collections, staging=folder), key="collection_id", now=now, max_age_days=scrape.max_age_days
@@ -132,20 +247,33 @@ def plan_collections(
     return StagePlan(wanted.height, _cut(to_scrape, "collections", folder, "collection_id", settings))
 
 
-def _identities(folder: Path) -> pl.DataFrame:
-    """What is known of the files that are there, after all steps so far."""
-    present = files.present_files(read_known(Files, staging=folder), read_staged(Files, staging=folder, stage="plan"))
-    return (
-        pl.concat(
-            [
-                read_known(Identities, staging=folder),
-                read_staged(Identities, staging=folder, stage="identify"),
-                read_staged(Identities, staging=folder, stage=PLAN_MATCHES),
-            ]
-        )
-        .unique("file_id", keep="last", maintain_order=True)
-        .join(present.select("file_id"), on="file_id", how="semi", maintain_order="left")
+def _look(folder: Path, folders: Folders, confirmed: tuple[str, ...]) -> tuple[files.Disk, files.Known]:
+    """What this run saw, and what was known when it began."""
+    scopes = [Scope(from_parameter(root), from_parameter(walked)) for root, walked in folders]
+    disk = files.Disk(
+        scopes=scopes,
+        listings=read_staged(Listings, staging=folder, stage="discover"),
+        listing_errors=read_staged(ListingErrors, staging=folder, stage="discover"),
+        root_listings=read_staged(RootListings, staging=folder, stage="discover"),
+        fingerprints=read_staged(Fingerprints, staging=folder, stage="fingerprint"),
     )
+    known = read_known(Files, staging=folder)
+    errors = disk.listing_errors["path_bytes"].to_list()
+    unseen = files.with_may_have_moved(known, scopes, errors, confirmed=_paths(confirmed)).filter(
+        ~pl.col("may_have_moved")
+    )
+    hashes = read_known(ContentHashes, staging=folder).select("file_id", "content_hash")
+    prints = read_known(Probes, staging=folder).select("file_id", "fingerprint")
+    return disk, files.Known(
+        files=known,
+        roots=read_known(Roots, staging=folder),
+        prints=prints.join(hashes, on="file_id", how="left"),
+        absent=absent_files(disk.listings, unseen),
+    )
+
+
+def _paths(parameters: Iterable[str]) -> list[bytes]:
+    return [from_parameter(text) for text in parameters]
 
 
 def _cut(items: pl.DataFrame, stage: str, folder: Path, id_column: str, settings: FlowSettings) -> tuple[Batch, ...]:
@@ -158,4 +286,22 @@ def _cut(items: pl.DataFrame, stage: str, folder: Path, id_column: str, settings
             batch_size=settings.batch_size,
             max_batches=settings.max_batches,
         )
+    )
+
+
+def _cut_by_device(items: pl.DataFrame, folder: Path, settings: FlowSettings) -> tuple[tuple[Batch, ...], ...]:
+    by_device = items.partition_by("device", maintain_order=True)
+    return tuple(
+        tuple(
+            cut(
+                share,
+                stage="hash",
+                staging=folder,
+                id_column="file_id",
+                batch_size=settings.batch_size,
+                max_batches=max(1, settings.max_batches // len(by_device)),
+                prefix=f"{number:02d}-",
+            )
+        )
+        for number, share in enumerate(by_device)
     )

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from tasks.schema.titles import Matches
-
 MATCH_ITEM = {
     "title_key": pl.String,
     "kind": pl.String,
@@ -65,6 +63,35 @@ def extras_of_shows(identities: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def kept_readings(identities: pl.DataFrame, before: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+    """Rows for the files that have another name now, which says less than the old one: the old reading, new path.
+
+    A file that is renamed keeps its title, unless the new name speaks for another one by itself: with an id, a year, or
+    the number of an episode.
+
+    Args:
+        identities: as the names are read now.
+        before: as they were read when the run began.
+        matches: what is known of titles; a reading that led to none is not worth keeping.
+    """
+    matched = matches.filter(pl.col("status") == "matched").select("title_key")
+    says_itself = (
+        pl.any_horizontal(pl.col("tmdb_id", "imdb_id", "tvdb_id").is_not_null())
+        | ((pl.col("kind") == "movie") & pl.col("year").is_not_null())
+        | ((pl.col("kind") == "episode") & pl.col("title_key").is_not_null())
+        | (pl.col("kind") == "extra")
+    )
+    renamed = identities.filter(~says_itself).select("file_id", "path", "parser_version", new_key="title_key")
+    return (
+        before.drop("path", "parser_version")
+        .join(matched, on="title_key", how="semi")
+        .join(renamed, on="file_id")
+        .join(before.select("file_id", "path"), on=["file_id", "path"], how="anti")
+        .filter(pl.col("title_key").ne_missing(pl.col("new_key")))
+        .select(identities.columns)
+    )
+
+
 def titles_to_match(
     named: pl.DataFrame, matches: pl.DataFrame, *, now: datetime, unmatched_retry_days: float
 ) -> pl.DataFrame:
@@ -80,11 +107,10 @@ def matched_titles(named: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         named: titles that files name now; a match whose files are gone needs no refresh.
-        matches: matches of earlier runs and of this one; a later row replaces an earlier one of its key.
+        matches: matches of earlier runs and of this one, one row a key.
     """
     return (
-        matches.unique("title_key", keep="last", maintain_order=True)
-        .join(named.select("title_key"), on="title_key", how="semi")
+        matches.join(named.select("title_key"), on="title_key", how="semi")
         .filter(pl.col("status") == "matched")
         .unique("title_id")
         .sort("title_id")
@@ -108,11 +134,4 @@ def collections_of(titles: pl.DataFrame) -> pl.DataFrame:
         .unique()
         .sort("collection_id")
         .with_columns(pl.col("collection_id").str.split(":").list.last().alias("provider_id"))
-    )
-
-
-def merged_matches(*frames: pl.DataFrame) -> pl.DataFrame:
-    """Matches of several sources in one frame, with the columns of ``matches``; later frames win."""
-    return pl.concat([frame.select(list(Matches.dtypes())) for frame in frames]).unique(
-        "title_key", keep="last", maintain_order=True
     )

@@ -21,7 +21,8 @@ Read = Callable[[int, int], bytes]
 
 MAX_BOXES = 64
 _HEAD_BYTES = 4_096
-_BOXES = frozenset(b"ftyp styp moov mdat moof mfra sidx ssix free skip wide meta uuid udta pdin prft emsg pnot".split())
+BOXES = frozenset(b"ftyp styp moov mdat moof mfra sidx ssix free skip wide meta uuid udta pdin prft emsg pnot".split())
+"""Names of the boxes that stand at the top of an MP4 file."""
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -39,7 +40,7 @@ def announced_size(read: Read) -> int | None:
         return _riff(read)
     if head.startswith(_ASF_HEADER):
         return _asf(head)
-    if head[4:8] in _BOXES:
+    if head[4:8] in BOXES:
         return _boxes(read)
     return None
 
@@ -71,7 +72,7 @@ def _boxes(read: Read) -> int | None:
     at = 0
     for _ in range(MAX_BOXES):
         box = read(16, at)
-        if len(box) < 8 or box[4:8] not in _BOXES:
+        if len(box) < 8 or box[4:8] not in BOXES:
             return at or None
         size = int.from_bytes(box[:4], "big")
         if size == 1 and len(box) == 16:

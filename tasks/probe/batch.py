@@ -16,12 +16,11 @@ from tasks.core.errors import (
 )
 from tasks.core.progress import progress
 from tasks.core.settings import ProbeSettings
-from tasks.core.stopwatch import record_duration
+from tasks.core.stopwatch import record_duration, record_value
 from tasks.core.units import printable
+from tasks.probe.engines import measure
 from tasks.probe.facts import Facts
 from tasks.probe.normalise import Rows, rows
-from tasks.probe.pool import shared_pool
-from tasks.probe.pyav_engine import ENGINE, ENGINE_VERSION
 from tasks.schema.probes import Attachments, AudioStreams, Chapters, Probes, SubtitleStreams, VideoStreams
 from tasks.schema.table import Table
 from tasks.staging import Batch, BatchResult, Ledger, Outcome
@@ -39,7 +38,7 @@ FAILURES: dict[str, type[ItemError]] = {
     "timed_out": ProbeTimedOut,
     "crashed": ProbeCrashed,
 }
-_SET_ASIDE = (UnreadableVideo, ProbeCrashed)
+SET_ASIDE = (UnreadableVideo, ProbeCrashed)
 """Failures that will be the same until the file changes: it gets a row that says so, and is not tried again."""
 
 
@@ -50,19 +49,18 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
 
     Raises:
         BatchIncomplete: files failed in a way that may pass; all others are saved.
-        ProbeEngineBroken: no worker process can be started.
+        ProbeEngineBroken: the engine is not there, or no worker process can be started.
         StorageFull: no space left for the rows.
     """
     ledger = Ledger(batch, id_column="file_id")
     part = _Part()
     items = ledger.open_items().to_dicts()
-    for index, facts in shared_pool(settings.workers).measure(
-        [item["path_bytes"] for item in items],
-        deadline_s=settings.deadline_s,
-        chunk_size=settings.chunk_size,
-        read_first_frame=settings.read_first_frame,
+    peak_memory_bytes = 0
+    for index, facts in measure(
+        [item["path_bytes"] for item in items], settings, sizes_bytes=[item["size_bytes"] for item in items]
     ):
         item = items[index]
+        peak_memory_bytes = max(peak_memory_bytes, facts.get("peak_memory_bytes", 0))
         outcome, found = settle(item, facts)
         part.add(outcome, found)
         record_duration(
@@ -72,7 +70,7 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
             item=item["path"],
             ok=outcome.error is None,
             attributes={
-                "engine": facts.get("engine", ENGINE),
+                "engine": facts["engine"],
                 "bytes": facts.get("size_bytes"),
                 "status": found.probe["status"] if found else outcome.outcome,
             },
@@ -83,6 +81,8 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
             part = _Part()
     if part.outcomes:
         ledger.save(part.rows, part.outcomes)
+    if peak_memory_bytes:
+        record_value("probe.worker_memory", peak_memory_bytes, unit="byte")
     return ledger.close()
 
 
@@ -91,7 +91,7 @@ def settle(item: dict[str, Any], facts: Facts) -> tuple[Outcome, Rows | None]:
     failure = facts.get("failure")
     kind = FAILURES[failure["cause"]] if failure else None
     found = None
-    if kind is None or kind in _SET_ASIDE:
+    if kind is None or kind in SET_ASIDE:
         found = rows(_completed(facts, item), file_id=item["file_id"], probed_at=utc_now())
         if found.probe["status"] == "unreadable":
             kind = kind or UnreadableVideo
@@ -103,13 +103,14 @@ def settle(item: dict[str, Any], facts: Facts) -> tuple[Outcome, Rows | None]:
 
 
 def _completed(facts: Facts, item: dict[str, Any]) -> Facts:
-    """The facts with what the walk saw, where the engine died before it could say what it opened."""
+    """The facts with what the walk saw, where the engine died before it could say what it opened.
+
+    They name the engine that should have measured it.
+    """
     if "size_bytes" in facts:
         return facts
     return {
         **facts,
-        "engine": ENGINE,
-        "engine_version": ENGINE_VERSION,
         "size_bytes": item["size_bytes"],
         "mtime_ns": item["mtime_ns"],
         "ctime_ns": item["ctime_ns"],

@@ -11,10 +11,9 @@ from tasks.core.clock import utc_now
 from tasks.core.paths import as_text
 from tasks.core.settings import ProbeSettings
 from tasks.probe.batch import FAILURES
+from tasks.probe.engines import measure
 from tasks.probe.facts import Facts
 from tasks.probe.normalise import rows
-from tasks.probe.pool import shared_pool
-from tasks.probe.pyav_engine import ENGINE, ENGINE_VERSION
 
 
 def probe_files(paths: Iterable[str | bytes], settings: ProbeSettings) -> Iterator[dict[str, Any]]:
@@ -30,12 +29,7 @@ def probe_files(paths: Iterable[str | bytes], settings: ProbeSettings) -> Iterat
     raw = [os.path.abspath(os.fsencode(path)) for path in paths]  # noqa: PTH100 - bytes; links stay what they are
     waiting: dict[int, dict[str, Any]] = {}
     following = 0
-    for index, facts in shared_pool(settings.workers).measure(
-        raw,
-        deadline_s=settings.deadline_s,
-        chunk_size=settings.chunk_size,
-        read_first_frame=settings.read_first_frame,
-    ):
+    for index, facts in measure(raw, settings):
         waiting[index] = document(raw[index], facts)
         while following in waiting:
             yield waiting.pop(following)
@@ -47,7 +41,7 @@ def document(path: bytes, facts: Facts) -> dict[str, Any]:
     failure = facts.get("failure")
     seen = "size_bytes" in facts
     blank = {"size_bytes": 0, "mtime_ns": 0, "ctime_ns": 0, "inode": 0}
-    complete: Facts = {"engine": ENGINE, "engine_version": ENGINE_VERSION, **blank, **facts}  # type: ignore[typeddict-item]
+    complete: Facts = {**blank, **facts}  # type: ignore[typeddict-item]
     found = rows(complete, file_id="", probed_at=utc_now())
     probe = found.probe
     cause = failure["cause"] if failure else "unreadable" if probe["status"] == "unreadable" else None

@@ -11,6 +11,8 @@ import re
 from typing import Literal, TypedDict
 
 Evidence = Literal["stream", "frame"]
+KINDS = ("video", "audio", "subtitle")
+"""Kinds of streams that are measured; others (data, attachments) only have tags."""
 MAX_TEXT = 16_384
 """Characters kept of one tag; what is longer is no title, and a library has many of them."""
 
@@ -27,8 +29,14 @@ class Light(TypedDict, total=False):
 
     dolby_vision: bool
     dolby_vision_profile: int
+    dolby_vision_level: int
     dolby_vision_compatibility: int
+    dolby_vision_enhancement: bool
+    """Whether there is a second, the enhancement layer."""
     mastering: bool
+    primaries: list[float]
+    """x and y of red, green, blue and white of the mastering display."""
+    min_luminance: float
     max_luminance: float
     content_light: bool
     max_content: int
@@ -42,6 +50,7 @@ class Stream(TypedDict, total=False):
     index: int
     codec_type: str
     codec_name: str | None
+    codec_tag_string: str | None
     profile: str | None
     level: int | None
     width: int | None
@@ -59,8 +68,10 @@ class Stream(TypedDict, total=False):
     channels: int | None
     channel_layout: str | None
     sample_rate: int | None
+    sample_fmt: str | None
     bits_per_raw_sample: int | None
     bit_rate: int | None
+    start_time: float | None
     duration: float | None
     tags: dict[str, str]
     disposition: list[str]
@@ -79,6 +90,7 @@ class Container(TypedDict, total=False):
     """The container as a whole."""
 
     format_name: str
+    start_time: float | None
     duration: float | None
     bit_rate: int | None
     tags: dict[str, str]
@@ -93,18 +105,23 @@ class Facts(TypedDict, total=False):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    fingerprint: str | None
     failure: Failure | None
     container: Container
     streams: list[Stream]
     chapters: list[Chapter]
     announced_size_bytes: int | None
     """Bytes the file must have by what its container says; more than ``size_bytes`` if the end is missing."""
+    encrypted: list[str]
+    """Kinds of streams (video, audio, subtitle) that the container says are encrypted."""
     starts: bool | None
     """Of a file without its end: whether a first picture can be decoded."""
     started_ns: int
     """Unix time at which the measuring began."""
     wall_s: float
     """Seconds it took."""
+    peak_memory_bytes: int
+    """Largest resident memory the worker has had so far, with the largest program it started."""
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

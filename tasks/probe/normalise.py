@@ -11,23 +11,22 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from tasks.probe.facts import Facts, Light, Stream
+from tasks.probe.facts import KINDS, Facts, Stream
+from tasks.probe.firstframe import is_cut
+from tasks.probe.hdr import evidence_of, hdr, lights, mastering, value_of
+from tasks.probe.picture import bit_depth, quality
+from tasks.probe.titles import said_by_title
 
 Row = dict[str, Any]
 
 _UNKNOWN = frozenset({"", "unknown", "unspecified", "reserved", "none", "N/A", "und"})
 _LOSSLESS = frozenset({"alac", "ape", "flac", "mlp", "tak", "truehd", "tta", "wavpack", "wmalossless"})
-_QUALITIES = (
-    # class, longest long side, longest short side. The long side decides, so that a film in wide screen keeps the class
-    # of its width (1920x800 is 1080p); the short side allows 4:3 pictures of the full width (1280x960, 1440x1080).
-    ("480p", 864, 496),
-    ("576p", 1_024, 576),
-    ("720p", 1_280, 962),
-    ("1080p", 2_048, 1_440),
-    ("1440p", 2_560, 1_920),
-    ("2160p", 4_096, 3_072),
-    ("4320p", math.inf, math.inf),
-)
+_FONTS = {
+    "application/x-truetype-font": "ttf", "application/x-font-ttf": "ttf", "application/x-font": "ttf",
+    "font/ttf": "ttf", "font/sfnt": "ttf", "font/collection": "ttf", "application/vnd.ms-opentype": "otf",
+    "application/x-font-otf": "otf", "font/otf": "otf",
+}  # fmt: skip
+_OBJECT_AUDIO = ("Dolby Atmos", "DTS:X")
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,10 @@ class Rows:
 def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
     """The rows of the file that ``facts`` describe; a file that could not be read has one row, in ``probes``."""
     container = facts.get("container", {})
-    tags = container.get("tags", {})
+    tags = {key: value for key, value in container.get("tags", {}).items() if not _is_no_date(key, value)}
     streams = facts.get("streams", [])
     size_bytes = facts["size_bytes"]
-    duration_s = _positive(container.get("duration"))
+    duration_s = _positive(_seconds(container.get("duration")))
     video = [_video(s, file_id) for s in streams if s["codec_type"] == "video"]
     films = [v for v in video if not v["is_cover"]]
     audio = [_audio(s, file_id) for s in streams if s["codec_type"] == "audio"]
@@ -57,8 +56,8 @@ def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
         {
             "file_id": file_id,
             "chapter_index": index,
-            "start_s": chapter["start"],
-            "end_s": chapter["end"],
+            "start_s": _seconds(chapter["start"]),
+            "end_s": _seconds(chapter["end"]),
             "title": _tag(chapter["tags"], "title"),
         }
         for index, chapter in enumerate(facts.get("chapters", []))
@@ -69,6 +68,7 @@ def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
             "stream_index": s["index"],
             "filename": _tag(s["tags"], "filename"),
             "mime_type": _tag(s["tags"], "mimetype"),
+            "codec": _FONTS.get((_tag(s["tags"], "mimetype") or "").lower()),
         }
         for s in streams
         if s["codec_type"] == "attachment"
@@ -85,7 +85,9 @@ def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
         "status": status,
         "error": error,
         "playable": status != "unreadable" and _is_playable(facts, films, duration_s),
+        "is_encrypted": bool(_encrypted(facts)),
         "container": _word(container.get("format_name")),
+        "start_s": _seconds(container.get("start_time")),
         "duration_s": duration_s,
         "bitrate_bps": bitrate_bps or None,
         "quality": quality(main["width_px"], main["height_px"]) if main else None,
@@ -101,6 +103,7 @@ def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
         "mtime_ns": facts["mtime_ns"],
         "ctime_ns": facts["ctime_ns"],
         "inode": facts["inode"],
+        "fingerprint": facts.get("fingerprint"),
         "engine": facts["engine"],
         "engine_version": facts["engine_version"],
         "probed_at": probed_at,
@@ -110,10 +113,9 @@ def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
 
 def truncation(facts: Facts) -> str | None:
     """One sentence if the file is shorter than its container announces, else ``None``."""
-    announced, size = facts.get("announced_size_bytes"), facts["size_bytes"]
-    if announced is None or announced <= size:
+    if not is_cut(facts):
         return None
-    return f"truncated: {size:,} bytes of at least {announced:,} are there"
+    return f"truncated: {facts['size_bytes']:,} bytes of at least {facts['announced_size_bytes']:,} are there"
 
 
 def _status(facts: Facts, films: list[Row]) -> tuple[str, str | None]:
@@ -130,9 +132,11 @@ def _status(facts: Facts, films: list[Row]) -> tuple[str, str | None]:
     unknown = [
         f"stream {s['index']} ({s['codec_type']})"
         for s in facts.get("streams", [])
-        if s["codec_type"] in ("video", "audio", "subtitle") and not s["has_decoder"]
+        if s["codec_type"] in KINDS and not s["has_decoder"]
     ]
     said = [cut] if cut else []
+    if encrypted := _encrypted(facts):
+        said.append(f"encrypted: {', '.join(encrypted)}")
     if unknown:
         said.append(f"no decoder for {', '.join(unknown)}")
     return ("partial", "; ".join(said)) if said else ("ok", None)
@@ -140,9 +144,17 @@ def _status(facts: Facts, films: list[Row]) -> tuple[str, str | None]:
 
 def _is_playable(facts: Facts, films: list[Row], duration_s: float | None) -> bool:
     """Whether there is a moving picture of known length to be shown; of a truncated file, whether it begins."""
+    if "video" in _encrypted(facts):
+        return False
     decoders = {s["index"]: s["has_decoder"] for s in facts.get("streams", [])}
     has_picture = any(not decoders[f["stream_index"]] or (f["width_px"] and f["height_px"]) for f in films)
     return has_picture and (facts.get("starts") is True if truncation(facts) else duration_s is not None)
+
+
+def _encrypted(facts: Facts) -> list[str]:
+    """Kinds of streams that are encrypted, sorted; Matroska names the key in a tag of the stream."""
+    by_tag = {s["codec_type"] for s in facts.get("streams", []) if "enc_key_id" in s["tags"]}
+    return sorted({*facts.get("encrypted", []), *by_tag})
 
 
 def _main(films: list[Row]) -> Row | None:
@@ -155,13 +167,14 @@ def _video(stream: Stream, file_id: str) -> Row:
     width, height = stream.get("width") or None, stream.get("height") or None
     sample = _fraction(stream.get("sample_aspect_ratio"))
     rate = None if is_cover else _fraction(stream.get("avg_frame_rate"))
-    lights = _lights(stream)
+    found = lights(stream)
     hdr_format, evidence = (None, None) if is_cover else hdr(stream)
     display = Fraction(width, height) * (sample or 1) if width and height else None
     return {
         "file_id": file_id,
         "stream_index": stream["index"],
         "codec": _word(stream.get("codec_name")),
+        "codec_tag": _codec_tag(stream),
         "profile": _profile(stream.get("profile")),
         "level": _level(stream.get("level")),
         "width_px": width,
@@ -180,27 +193,35 @@ def _video(stream: Stream, file_id: str) -> Row:
         "rotation_deg": _turn(stream.get("rotation")),
         "hdr_format": hdr_format,
         "hdr_evidence": evidence,
-        "dolby_vision_profile": _of_light(lights, "dolby_vision_profile"),
-        "dolby_vision_compatibility": _of_light(lights, "dolby_vision_compatibility"),
-        "max_luminance_cd_m2": _of_light(lights, "max_luminance"),
-        "max_content_light_cd_m2": _of_light(lights, "max_content"),
-        "max_frame_average_light_cd_m2": _of_light(lights, "max_average"),
+        "dolby_vision_evidence": evidence_of(found, "dolby_vision"),
+        "hdr10_plus_evidence": evidence_of(found, "hdr10_plus"),
+        "mastering_evidence": evidence_of(found, "mastering"),
+        "content_light_evidence": evidence_of(found, "content_light"),
+        "dolby_vision_profile": value_of(found, "dolby_vision_profile"),
+        "dolby_vision_level": value_of(found, "dolby_vision_level"),
+        "dolby_vision_compatibility": value_of(found, "dolby_vision_compatibility"),
+        "has_dolby_vision_enhancement": value_of(found, "dolby_vision_enhancement"),
+        **mastering(found),
+        "max_content_light_cd_m2": value_of(found, "max_content"),
+        "max_frame_average_light_cd_m2": value_of(found, "max_average"),
         **_timing(stream),
         "language": _tag(stream["tags"], "language"),
         "title": _tag(stream["tags"], "title"),
-        "is_default": "default" in stream["disposition"],
+        **_flags(stream),
         "is_cover": is_cover,
     }
 
 
 def _audio(stream: Stream, file_id: str) -> Row:
     layout = _word(stream.get("channel_layout"))
-    disposition = stream["disposition"]
+    profile = _profile(stream.get("profile"))
     return {
         "file_id": file_id,
         "stream_index": stream["index"],
         "codec": _word(stream.get("codec_name")),
-        "profile": _profile(stream.get("profile")),
+        "codec_tag": _codec_tag(stream),
+        "profile": profile,
+        "object_audio": next((kind for kind in _OBJECT_AUDIO if kind in (profile or "")), None),
         "channel_count": stream.get("channels") or None,
         "channel_layout": None if layout is None or re.fullmatch(r"\d+ channels( \(.*\))?", layout) else layout,
         "sample_rate_hz": stream.get("sample_rate") or None,
@@ -208,116 +229,63 @@ def _audio(stream: Stream, file_id: str) -> Row:
         **_timing(stream),
         "language": _tag(stream["tags"], "language"),
         "title": _tag(stream["tags"], "title"),
-        "is_default": "default" in disposition,
-        "is_forced": "forced" in disposition,
-        "is_original": "original" in disposition,
-        "is_dub": "dub" in disposition,
-        "is_commentary": "comment" in disposition,
-        "is_hearing_impaired": "hearing_impaired" in disposition,
-        "is_visual_impaired": "visual_impaired" in disposition,
+        **_flags(stream),
+        **_by_title(stream),
+        "is_visual_impaired_by_title": said_by_title(_tag(stream["tags"], "title")).visual_impaired,
     }
 
 
 def _subtitle(stream: Stream, file_id: str) -> Row:
-    disposition = stream["disposition"]
     return {
         "file_id": file_id,
         "stream_index": stream["index"],
         "codec": _word(stream.get("codec_name")),
+        "codec_tag": _codec_tag(stream),
         "language": _tag(stream["tags"], "language"),
         "title": _tag(stream["tags"], "title"),
-        "is_default": "default" in disposition,
-        "is_forced": "forced" in disposition,
-        "is_commentary": "comment" in disposition,
-        "is_hearing_impaired": "hearing_impaired" in disposition,
+        **_flags(stream),
+        **_by_title(stream),
+    }
+
+
+def _flags(stream: Stream) -> Row:
+    """The dispositions: the common ones in columns, all of them as text."""
+    flags = stream["disposition"]
+    return {
+        "is_default": "default" in flags,
+        "is_forced": "forced" in flags,
+        "is_original": "original" in flags,
+        "is_dub": "dub" in flags,
+        "is_commentary": "comment" in flags,
+        "is_hearing_impaired": "hearing_impaired" in flags,
+        "is_visual_impaired": "visual_impaired" in flags,
+        "dispositions": ",".join(sorted(flags)) or None,
+    }
+
+
+def _by_title(stream: Stream) -> Row:
+    said = said_by_title(_tag(stream["tags"], "title"))
+    return {
+        "is_forced_by_title": said.forced,
+        "is_commentary_by_title": said.commentary,
+        "is_hearing_impaired_by_title": said.hearing_impaired,
     }
 
 
 def _timing(stream: Stream) -> Row:
     """Bit rate and duration of a stream; Matroska says them in tags (mkvmerge's statistics) and nowhere else."""
-    duration_s = _positive(stream.get("duration"))
+    duration_s = _positive(_seconds(stream.get("duration")))
     if duration_s is None:
-        duration_s = _clock(_tag(stream["tags"], "DURATION", "DURATION-eng"))
+        duration_s = _clock(_tag(stream["tags"], "duration", "duration-eng"))
     bitrate = stream.get("bit_rate")
     if not bitrate:
-        said = _tag(stream["tags"], "BPS", "BPS-eng") or ""
+        said = _tag(stream["tags"], "bps", "bps-eng") or ""
         bitrate = int(said) if re.fullmatch(r"[0-9]{1,15}", said) else None
-    return {"bitrate_bps": bitrate or None, "duration_s": duration_s}
-
-
-def hdr(stream: Stream) -> tuple[str | None, str | None]:
-    """HDR kind of a video stream and where it was seen, the most telling kind first; two ``None`` for SDR.
-
-    HDR10 is PQ with mastering or light level data (CTA-861.3); PQ without them is called ``PQ``.
-    """
-    lights = _lights(stream)
-    transfer = stream.get("color_transfer")
-    for key, kind in (("dolby_vision", "Dolby Vision"), ("hdr10_plus", "HDR10+")):
-        for evidence, light in lights.items():
-            if light.get(key):
-                return kind, evidence
-    if transfer == "smpte2084":
-        for evidence, light in lights.items():
-            if light.get("mastering") or light.get("content_light"):
-                return "HDR10", evidence
-        return "PQ", "transfer"
-    return ("HLG", "transfer") if transfer == "arib-std-b67" else (None, None)
-
-
-def _lights(stream: Stream) -> dict[str, Light]:
-    """HDR facts by evidence, what the stream itself says before what its first frame says."""
-    light = stream.get("light", {})
-    return {"stream": light.get("stream", {}), "frame": light.get("frame", {})}
-
-
-def _of_light(lights: Mapping[str, Light], key: str) -> Any:
-    """A value as the stream says it, else as its first frame does; a luminance of 0 is how "not known" is written."""
-    said = [light.get(key) for light in lights.values()]
-    return next((v for v in said if v or (v == 0 and key.startswith("dolby_vision"))), None)
-
-
-def quality(width_px: int | None, height_px: int | None) -> str | None:
-    """Class of a picture by its size, whichever way it stands; ``None`` where the size is not known.
-
-    >>> [quality(*size) for size in ((1920, 800), (1280, 534), (720, 576), (3840, 1600), (1080, 1920), (720, 480))]
-    ['1080p', '720p', '576p', '2160p', '1080p', '480p']
-    """
-    if not width_px or not height_px:
-        return None
-    long, short = max(width_px, height_px), min(width_px, height_px)
-    return next(name for name, most_long, most_short in _QUALITIES if long <= most_long and short <= most_short)
-
-
-_PACKED_DEPTHS = {
-    # Formats named after the bits of a whole pixel, by the last digits of the name: rgb48, rgba64, xv30, rgb565, ...
-    "44": 4, "55": 5, "65": 6, "20": 10, "30": 10, "36": 12, "48": 16, "64": 16, "96": 32, "28": 32,
-}  # fmt: skip
-_ODD_DEPTHS = {
-    "monob": 1, "monow": 1, "rgb4": 2, "bgr4": 2, "rgb4_byte": 2, "bgr4_byte": 2, "rgb8": 3, "bgr8": 3,
-    "v30xle": 10, "v30xbe": 10,
-}  # fmt: skip
-_EIGHT_BITS = re.compile(
-    r"(?:yuv[aj]?|uyva?|uyyv|yuyv|yvyu|uyvy|vuy[ax]|vyu|ayuv|nv|gbra?p|gray|ya8|pal8|[0ax]?(?:rgb|bgr)|bayer_).*"
-)
-
-
-def bit_depth(pixel_format: str | None) -> int | None:
-    """Bits of one colour component by FFmpeg's name of the pixel format; ``None`` where the name is not known.
-
-    The largest where components differ. Names: libavutil/pixdesc.c.
-
-    >>> bit_depth("yuv420p"), bit_depth("yuv420p10le"), bit_depth("p010le"), bit_depth("gbrp12le"), bit_depth("vaapi")
-    (8, 10, 10, 12, None)
-    """
-    name = _word(pixel_format)
-    if name is None:
-        return None
-    if name in _ODD_DEPTHS:
-        return _ODD_DEPTHS[name]
-    wide = re.search(r"(\d{1,2})(?:msb)?[lb]e$", name)
-    if wide:
-        return _PACKED_DEPTHS.get(wide[1]) or int(wide[1])
-    return 8 if _EIGHT_BITS.fullmatch(name) or name in ("abgr", "argb") else None
+    return {
+        "bitrate_bps": bitrate or None,
+        "start_s": _seconds(stream.get("start_time")),
+        "duration_s": duration_s,
+    }
 
 
 def _sample_bits(stream: Stream) -> int | None:
@@ -326,8 +294,18 @@ def _sample_bits(stream: Stream) -> int | None:
     pcm = re.match(r"pcm_[a-z](\d+)", codec)
     if pcm:
         return int(pcm[1])
-    is_lossless = codec in _LOSSLESS or codec.startswith("pcm_") or stream.get("profile") == "DTS-HD MA"
-    return stream.get("bits_per_raw_sample") or None if is_lossless else None
+    is_lossless = (
+        codec in _LOSSLESS or codec.startswith("pcm_") or (stream.get("profile") or "").startswith("DTS-HD MA")
+    )
+    if not is_lossless:
+        return None
+    return stream.get("bits_per_raw_sample") or (16 if stream.get("sample_fmt") in ("s16", "s16p") else None)
+
+
+def _codec_tag(stream: Stream) -> str | None:
+    """The four letters by which the container names the codec; ``None`` for numbers, which MPEG-TS has."""
+    text = stream.get("codec_tag_string") or ""
+    return text if re.fullmatch(r"[A-Za-z0-9._ -]{4}", text) else None
 
 
 def _word(text: str | None) -> str | None:
@@ -337,6 +315,11 @@ def _word(text: str | None) -> str | None:
 def _profile(text: str | None) -> str | None:
     """Name of a profile; a bare number is one that the engine has no name for."""
     return None if text is None or re.fullmatch(r"-?\d+", text) else _word(text)
+
+
+def _seconds(value: float | None) -> float | None:
+    """Seconds to the microsecond: what FFmpeg counts in and ffprobe prints."""
+    return None if value is None or not math.isfinite(value) else round(value, 6) + 0.0
 
 
 def _turn(degrees: float | None) -> float | None:
@@ -349,10 +332,17 @@ def _level(level: int | None) -> int | None:
 
 
 def _tag(tags: Mapping[str, str], *names: str) -> str | None:
-    """The first tag of these names that says something; case does not matter."""
-    wanted = [name.lower() for name in names]
-    found = {key.lower(): value.strip() for key, value in tags.items()}
-    return next((found[name] for name in wanted if _word(found.get(name))), None)
+    """The first tag of these names, given in small letters, that says something; the file's may have any case."""
+    for name in names:
+        for key, value in tags.items():
+            if len(key) == len(name) and key.lower() == name and (said := _word(value.strip())):
+                return said
+    return None
+
+
+def _is_no_date(key: str, value: str) -> bool:
+    """Whether a date was never set: some muxers write the zero of their clock, and some versions of FFmpeg tell it."""
+    return key == "creation_time" and value.startswith(("1970-01-01T00:00:00", "1904-01-01T00:00:00"))
 
 
 def _fraction(text: str | None) -> Fraction | None:

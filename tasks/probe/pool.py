@@ -2,17 +2,19 @@
 
 A library that reads hostile files may crash or hang, also in a way that no time-out inside the process can end. So
 files are read in processes of their own: a file that takes longer than its deadline costs its worker, and only this
-file is marked. Every worker has a connection of its own and nothing is shared between workers, so that the death of
-one, at any moment, cannot disturb another. (Pools at hand share locks and a pipe: kill an idle worker of pebble 5.2,
-and its pool is dead.)
+file is marked. A worker and the programs it starts are one process group, and are ended together. Every worker has a
+connection of its own and nothing is shared between workers, so that the death of one, at any moment, cannot disturb
+another. (Pools at hand share locks and a pipe: kill an idle worker of pebble 5.2, and its pool is dead.)
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
+import signal
 import struct
 import subprocess
 import sys
@@ -26,13 +28,23 @@ from typing import Any, cast
 
 from tasks.core.errors import ProbeEngineBroken
 from tasks.probe.facts import Facts, Failure
+from tasks.probe.worker import RETIRES
 
 ENGINE = "tasks.probe.pyav_engine"
+
+MEMORY_BYTES = 2 * 1024**3
+"""Address space of a worker where nobody says another."""
 
 START_S = 120.0
 """Seconds a worker may take to start; a cold disk on a busy machine needs several."""
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from tasks.probe.worker import serve; serve({descriptor}, {engine!r})"
+START_ATTEMPTS = 3
+"""Starts of a worker, where a signal ended the one before: the system may kill it for want of memory."""
+
+_BOOT = (
+    "import sys; sys.path[:] = {path!r}; from tasks.probe.worker import serve;"
+    "serve({descriptor}, {engine!r}, {memory_bytes})"
+)
 
 
 class _Died(Exception):
@@ -44,15 +56,15 @@ class _Overdue(Exception):
 
 
 class _Worker:
-    """One process and the connection to it."""
+    """One process, in a group of its own with whatever it starts, and the connection to it."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, memory_bytes: int) -> None:
         ours, theirs = socketpair()
+        boot = _BOOT.format(path=sys.path, descriptor=theirs.fileno(), engine=engine, memory_bytes=memory_bytes)
         try:
+            # No session of its own: the kernel then wakes and hangs up a stopped group whose parent has gone.
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT.format(path=sys.path, descriptor=theirs.fileno(), engine=engine)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-c", boot], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0
             )
         except BaseException:
             ours.close()
@@ -75,34 +87,47 @@ class _Worker:
             raise _Died from exc
 
     def receive(self, timeout_s: float) -> bytes:
-        """The next message.
+        """The next message; an empty one says that the process gets on, and gives it ``timeout_s`` anew.
 
         Raises:
             _Died: the process ended.
             _Overdue: nothing came in time.
         """
+        message = b""
         try:
-            if not self._connection.poll(timeout_s):
-                raise _Overdue
-            return self._connection.recv_bytes()
+            while not message:
+                # Asked twice: a parent that was stopped (Ctrl-Z) wakes after the deadline, with the answer lying there.
+                if not self._connection.poll(timeout_s) and not self._connection.poll(0):
+                    raise _Overdue
+                message = self._connection.recv_bytes()
         except (EOFError, OSError) as exc:
             raise _Died from exc
+        return message
 
-    def end(self, *, wait_s: float) -> int | None:
-        """End the process and return its exit code.
+    def kill(self) -> None:
+        """Kill the process and all it has started; not to be called after :meth:`end`.
+
+        Its number is that of the group, and stays taken, also when it is dead, until ``end`` has waited for it.
+        """
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: not permitted if all of it is dead
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self, *, wait_s: float = 0) -> int | None:
+        """End the process, and all it has started, and return its exit code; it has ``wait_s`` to end by itself.
 
         ``None`` if even a kill does not end it now: it hangs in the kernel, on a dead network mount, and will be gone
         when the kernel gives it up.
         """
-        self._connection.close()
         try:
-            return self.process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        try:
-            return self.process.wait(2)
-        except subprocess.TimeoutExpired:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if wait_s:
+                    return self.process.wait(wait_s)
+            self.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.process.wait(2)
             return None
+        finally:
+            self._connection.close()
 
 
 @dataclass
@@ -111,7 +136,7 @@ class _Chunk:
 
     first: int
     paths: Sequence[bytes]
-    deadline_s: float
+    deadlines_s: Sequence[float]
     options: dict[str, Any]
     answers: queue.SimpleQueue[tuple[int, Facts] | BaseException]
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -121,44 +146,66 @@ class Pool:
     """Up to ``workers`` processes, started when there is work for them; safe to use from several threads.
 
     Args:
-        engine: module with the function ``measure(path, **options)`` that runs in the workers.
+        engine: module with the function ``measure(path, **options)`` that runs in the workers (see ``worker.serve``).
+        memory_bytes: address space of a worker; a file that asks for more gets no more.
     """
 
-    def __init__(self, workers: int, engine: str = ENGINE) -> None:
+    def __init__(self, workers: int, engine: str = ENGINE, memory_bytes: int = MEMORY_BYTES) -> None:
         self._workers = workers
         self._engine = engine
+        self._memory_bytes = memory_bytes
         self._chunks: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._alive: set[_Worker] = set()
+        self._unfinished = 0
+        """Chunks that were handed over and are not worked off."""
         self._closed = False
+        self.peak_memory_bytes = 0
+        """Largest resident memory that a worker has had, with that of the programs it started."""
 
     def measure(
-        self, paths: Sequence[bytes], *, deadline_s: float, chunk_size: int, **options: Any
+        self,
+        paths: Sequence[bytes],
+        *,
+        deadline_s: float | Sequence[float],
+        chunk_size: int,
+        most_at_once: int | None = None,
+        **options: Any,
     ) -> Iterator[tuple[int, Facts]]:
         """Measure ``paths`` and give ``(index, facts)`` of each as they come, in no certain order.
 
-        A file that killed its worker twice has the failure ``crashed``, one that took longer than ``deadline_s`` has
+        A file that killed its worker twice has the failure ``crashed``, one that took longer than its deadline has
         ``timed_out``; such facts hold nothing else.
+
+        Args:
+            deadline_s: seconds a file may take, or may stand still if the engine tells that it gets on: one number for
+                all files, or one for each.
+            most_at_once: files of this call that are worked on at the same time, if fewer than there are workers.
 
         Raises:
             ProbeEngineBroken: no worker can be started.
         """
-        size = max(1, min(chunk_size, -(-len(paths) // self._workers)))
+        deadlines_s = [deadline_s] * len(paths) if isinstance(deadline_s, int | float) else deadline_s
+        workers = min(self._workers, most_at_once or self._workers)
+        size = max(1, min(chunk_size, -(-len(paths) // workers)))
+        # Few chunks under way keep the answers that wait here few, and let batches of the same time take turns.
+        most_outstanding = workers * size if most_at_once else 2 * workers * size
         answers: queue.SimpleQueue[tuple[int, Facts] | BaseException] = queue.SimpleQueue()
         cancelled = threading.Event()
         chunks = iter(
             [
-                _Chunk(first, paths[first : first + size], deadline_s, options, answers, cancelled)
+                _Chunk(
+                    first, paths[first : first + size], deadlines_s[first : first + size], options, answers, cancelled
+                )
                 for first in range(0, len(paths), size)
             ]
         )
-        # Few chunks under way keep the answers that wait here few, and let batches of the same time take turns.
         outstanding = 0
         try:
             answered = 0
             while answered < len(paths):
-                while outstanding <= (2 * self._workers - 1) * size and (chunk := next(chunks, None)):
+                while outstanding + size <= most_outstanding and (chunk := next(chunks, None)):
                     outstanding += len(chunk.paths)
                     self._submit(chunk)
                 answer = answers.get()
@@ -179,11 +226,11 @@ class Pool:
         """End all workers; files they are measuring get no answer."""
         with self._lock:
             self._closed = True
-            threads, workers = list(self._threads), list(self._alive)
+            threads = list(self._threads)
+            for worker in self._alive:  # within the lock: none of them is waited for, so the numbers are still theirs
+                worker.kill()
         for _ in threads:
             self._chunks.put(None)
-        for worker in workers:
-            worker.process.kill()
         for thread in threads:
             thread.join(10)
 
@@ -192,7 +239,8 @@ class Pool:
             if self._closed:
                 raise ProbeEngineBroken("the probe's worker processes were ended while a batch was being measured")
             self._chunks.put(chunk)
-            if len(self._threads) < self._workers:
+            self._unfinished += 1
+            if len(self._threads) < min(self._workers, self._unfinished):
                 thread = threading.Thread(target=self._drive, name="probe-worker", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -204,34 +252,44 @@ class Pool:
             try:
                 lane.work_off(chunk)
             except BaseException as exc:
-                lane.end(wait_s=0)
+                lane.end()
                 chunk.answers.put(exc)
-        lane.end(wait_s=2)
+            with self._lock:
+                self._unfinished -= 1
+        lane.end()
 
     def _start(self) -> _Worker:
-        try:
-            worker = _Worker(self._engine)
-        except OSError as exc:
-            raise ProbeEngineBroken(f"no worker process can be started: {exc}") from exc
-        with self._lock:
-            closed = self._closed
-            self._alive.add(worker)
-        try:
-            if closed:
-                raise _Died
-            worker.receive(START_S)
-        except (_Died, _Overdue) as exc:
-            code = self._end(worker, wait_s=1)
-            raise ProbeEngineBroken(
-                f"the probe's worker process does not start ({_ended(code)}); "
-                f"try: {sys.executable} -c 'import {self._engine}'"
-            ) from exc
-        return worker
+        for left in reversed(range(START_ATTEMPTS)):
+            try:
+                worker = _Worker(self._engine, self._memory_bytes)
+            except OSError as exc:
+                raise ProbeEngineBroken(f"no worker process can be started: {exc}") from exc
+            with self._lock:
+                closed = self._closed
+                self._alive.add(worker)
+            try:
+                if closed:
+                    raise _Died
+                worker.receive(START_S)
+                return worker
+            except (_Died, _Overdue) as exc:
+                code = self._end(worker, wait_s=0 if closed else 1)  # who ends by itself has an exit code
+                is_killed = isinstance(exc, _Died) and code is not None and code < 0
+                if self._closed or not (is_killed and left):
+                    raise ProbeEngineBroken(
+                        f"the probe's worker process does not start ({_ended(code)}); "
+                        f"try: {sys.executable} -c 'import {self._engine}'"
+                    ) from exc
+        raise AssertionError("unreachable")
 
-    def _end(self, worker: _Worker, *, wait_s: float) -> int | None:
+    def _end(self, worker: _Worker, *, wait_s: float = 0) -> int | None:
         with self._lock:
             self._alive.discard(worker)
         return worker.end(wait_s=wait_s)
+
+    def _note_memory(self, facts: Facts) -> None:
+        with self._lock:
+            self.peak_memory_bytes = max(self.peak_memory_bytes, facts.get("peak_memory_bytes", 0))
 
 
 class _Lane:
@@ -251,27 +309,29 @@ class _Lane:
         crashed_at = None
         while done < len(chunk.paths) and not chunk.cancelled.is_set():
             # A file that killed a worker once is tried alone: the kill may have come from outside (no memory left).
-            share = chunk.paths[done : done + 1] if crashed_at == done else chunk.paths[done:]
+            share = slice(done, done + 1 if crashed_at == done else None)
+            files = [(os.fsdecode(path), chunk.deadlines_s[done + n]) for n, path in enumerate(chunk.paths[share])]
             worker = self._worker = self._worker or self._pool._start()
             try:
-                worker.send(
-                    {
-                        "paths": [os.fsdecode(path) for path in share],
-                        "deadline_s": chunk.deadline_s,
-                        "options": chunk.options,
-                    }
-                )
-                for _ in share:
-                    facts = cast(Facts, json.loads(worker.receive(chunk.deadline_s)))
+                worker.send({"files": files, "options": chunk.options})
+                for _, deadline_s in files:
+                    answer = json.loads(worker.receive(deadline_s))
+                    retires = answer.pop(RETIRES, False)
+                    facts = cast(Facts, answer)
+                    self._pool._note_memory(facts)
                     chunk.answers.put((chunk.first + done, facts))
                     done += 1
+                    if retires:
+                        self.end()
+                        break
             except _Overdue:
-                self.end(wait_s=0)
-                reason = f"no answer within {chunk.deadline_s:g} s"
-                chunk.answers.put((chunk.first + done, _failed("timed_out", reason, chunk.deadline_s)))
+                self.end()
+                deadline_s = chunk.deadlines_s[done]
+                reason = f"no answer within {deadline_s:g} s"
+                chunk.answers.put((chunk.first + done, _failed("timed_out", reason, deadline_s)))
                 done += 1
             except (_Died, ValueError):  # a worker that answers no JSON is as good as dead
-                code = self.end(wait_s=1)
+                code = self.end()
                 if self._pool._closed:
                     raise ProbeEngineBroken("the probe's worker processes were ended while they measured") from None
                 if crashed_at == done:
@@ -280,10 +340,10 @@ class _Lane:
                 else:
                     crashed_at = done
 
-    def end(self, *, wait_s: float) -> int | None:
+    def end(self) -> int | None:
         """End the worker, if there is one, and return its exit code."""
         worker, self._worker = self._worker, None
-        return self._pool._end(worker, wait_s=wait_s) if worker else None
+        return self._pool._end(worker) if worker else None
 
 
 def _failed(cause: Any, reason: str, wall_s: float) -> Facts:
@@ -298,14 +358,26 @@ def _ended(code: int | None) -> str:
     return f"it was ended by signal {-code}" if code < 0 else f"it ended with exit code {code}"
 
 
-_pools: dict[int, Pool] = {}
+_pools: dict[tuple[int, str, int], Pool] = {}
 _pools_lock = threading.Lock()
 
 
-def shared_pool(workers: int) -> Pool:
-    """The pool of this process with that many workers; made when it is first asked for."""
+def shared_pool(workers: int, engine: str, memory_bytes: int = MEMORY_BYTES) -> Pool:
+    """The pool of this process with that many workers of that engine; made when it is first asked for."""
     with _pools_lock:
-        return _pools.setdefault(workers, Pool(workers))
+        key = (workers, engine, memory_bytes)
+        if key not in _pools:
+            _pools[key] = Pool(*key)
+        return _pools[key]
+
+
+def peak_worker_memory_bytes() -> int | None:
+    """Largest resident memory that a worker of a shared pool has had, with the programs it started.
+
+    ``None`` if none has measured a file since :func:`close_pool` was last called.
+    """
+    with _pools_lock:
+        return max((pool.peak_memory_bytes for pool in _pools.values()), default=0) or None
 
 
 def close_pool() -> None:

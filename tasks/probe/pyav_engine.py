@@ -6,11 +6,9 @@ Imports nothing heavy, as every worker pays for it.
 
 from __future__ import annotations
 
-import errno
 import itertools
 import logging
 import os
-import stat
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, TypeVar, cast
@@ -19,19 +17,13 @@ import av
 import av.logging
 from av.container import InputContainer
 
-from tasks.probe import sidedata
-from tasks.probe.announced import announced_size
-from tasks.probe.facts import Chapter, Container, Evidence, Facts, Failure, Light, Stream, clean_text
+from tasks.probe import ffprobe_engine, sidedata
+from tasks.probe.facts import KINDS, Chapter, Container, Evidence, Facts, Light, Stream, clean_text
+from tasks.probe.firstframe import is_cut, main_video, may_be_hdr
+from tasks.probe.opened import FORMATS, Refused, measured
 
 ENGINE = "pyav"
 ENGINE_VERSION = f"PyAV {av.__version__}, libavformat {'.'.join(map(str, av.library_versions['libavformat']))}"
-
-FORMATS = (
-    "asf,av1,avi,dv,flv,gxf,h264,hevc,ivf,live_flv,m4v,matroska,mov,mpeg,mpegts,mpegvideo,mxf,nsv,nut,obu,ogg,rm,"
-    "vc1,vvc,webm,wtv"
-)
-"""Demuxers that may be used: containers of video. Without this a text ``ffconcat`` named .mkv opens the files it names,
-and subtitles and pictures count as videos."""
 
 _FRAME_PACKETS = 400
 """Packets that are read for the first frame; a whole film without a picture that can be decoded is not."""
@@ -39,8 +31,7 @@ _FRAME_PACKETS = 400
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _HAS_SIDE_DATA = hasattr(av.CodecContext, "coded_side_data")  # not before PyAV 19
 _DECODING: dict[str, Any] = {} if _HAS_SIDE_DATA else {"metadata_errors": "surrogateescape"}  # PyAV 19 does so always
-_HDR_CODECS = frozenset({"hevc", "av1", "vp9"})
-_HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+_RAW = frozenset({"dv", "h264", "hevc", "vvc"})
 _FIELD_ORDERS = (None, "progressive", "tt", "bb", "tb", "bt")
 _RANGES = (None, "tv", "pc")
 # Names of the code points of ITU-T H.273 as libavutil's av_color_*_name gives them; None: reserved or not said.
@@ -67,69 +58,58 @@ logging.getLogger("libav").propagate = False
 av.logging.set_level(av.logging.ERROR)
 
 
-def measure(path: bytes, *, read_first_frame: bool) -> Facts:
+def measure(path: bytes, *, read_first_frame: bool, ffprobe: str | None = None) -> Facts:
     """The facts of the file at ``path``; whatever is wrong with it stands in ``failure``, nothing is raised.
 
     Args:
         read_first_frame: decode one frame of possible HDR videos.
+        ffprobe: the program that is asked as well about a file with a stream PyAV has no decoder for; its facts then
+            stand in place of PyAV's, under its name. Without it, or where it knows no more, such a stream has gaps.
     """
-    facts: Facts = {"engine": ENGINE, "engine_version": ENGINE_VERSION, "failure": None}
-    try:
-        kind = os.stat(path).st_mode  # noqa: PTH116 - before opening: opening a pipe waits, opening a device may act
-        if not stat.S_ISREG(kind):
-            facts["failure"] = Failure(cause="unreadable", reason=f"not a file but {_kind(kind)}")
-            _note(facts, os.stat(path))  # noqa: PTH116
-            return facts
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            _note(facts, os.fstat(descriptor))
-            _measure_open(facts, path, descriptor, read_first_frame=read_first_frame)
-        finally:
-            os.close(descriptor)
-    except OSError as exc:
-        facts["failure"] = _system_failure(exc)
-    return facts
+    return measured(
+        path,
+        Facts(engine=ENGINE, engine_version=ENGINE_VERSION, failure=None),
+        lambda facts: _fill(facts, path, read_first_frame=read_first_frame, ffprobe=ffprobe),
+    )
 
 
-def _note(facts: Facts, at: os.stat_result) -> None:
-    facts["size_bytes"], facts["inode"] = at.st_size, at.st_ino
-    facts["mtime_ns"], facts["ctime_ns"] = at.st_mtime_ns, at.st_ctime_ns
+def _fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str | None) -> None:
+    """Add what PyAV says of the content, or ffprobe where it knows more of the streams.
 
-
-def _measure_open(facts: Facts, path: bytes, descriptor: int, *, read_first_frame: bool) -> None:
-    if not facts["size_bytes"]:
-        facts["failure"] = Failure(cause="unreadable", reason="empty file")
-        return
-    facts["announced_size_bytes"] = announced_size(lambda size, offset: os.pread(descriptor, size, offset))
+    Raises:
+        Refused: PyAV cannot read it.
+    """
     try:
         # The prefix keeps a name such as http:x.mkv from being an address.
         with av.open("file:" + os.fsdecode(path), container_options=_OPTIONS, **_DECODING) as container:
             _read(facts, container, read_first_frame=read_first_frame)
-    except MemoryError:
-        facts["failure"] = Failure(cause="unreadable", reason="asks for more memory than a worker may take")
+    except MemoryError as exc:
+        raise Refused("asks for more memory than a worker may take") from exc
     except (av.FFmpegError, OSError) as exc:
-        # FFmpeg says "input/output error" and "not permitted" of damaged content too: the disk itself is asked again.
-        _ask_again(path, descriptor, facts["size_bytes"])
-        facts["failure"] = Failure(cause="unreadable", reason=_words(exc))
-    except Exception as exc:  # a defect of the engine is one file's row, never a lost batch
-        facts["failure"] = Failure(cause="unreadable", reason=clean_text(f"{type(exc).__name__}: {exc}"))
+        raise Refused(_words(exc)) from exc
+    if ffprobe is not None and any(s["codec_type"] in KINDS and not s["has_decoder"] for s in facts["streams"]):
+        second = cast(Facts, {key: value for key, value in facts.items() if key not in _MEASURED})
+        try:
+            ffprobe_engine.fill(second, path, read_first_frame=read_first_frame, ffprobe=ffprobe)
+        except Refused:
+            return
+        if _known_count(second) > _known_count(facts):
+            facts.update(second)
 
 
-def _ask_again(path: bytes, descriptor: int, size_bytes: int) -> None:
-    """Nothing, if the file is still there and can be read.
+_MEASURED = ("container", "streams", "chapters", "starts")
 
-    Raises:
-        OSError: it is gone, closed to us, or its disk does not answer.
-    """
-    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    os.pread(descriptor, 4_096, max(0, size_bytes - 4_096))
+
+def _known_count(facts: Facts) -> int:
+    return sum(s["has_decoder"] and s["codec_type"] in KINDS for s in facts["streams"])
 
 
 def _read(facts: Facts, container: InputContainer, *, read_first_frame: bool) -> None:
     duration = _try(lambda: container.duration)
     facts["container"] = Container(
         format_name=container.format.name,
-        duration=duration / 1_000_000 if duration else None,
+        start_time=_seconds(_try(lambda: container.start_time), _MICROSECOND),
+        duration=_seconds(duration, _MICROSECOND),
         bit_rate=_try(lambda: container.bit_rate) or None,
         tags=_tags(container.metadata),
     )
@@ -137,14 +117,11 @@ def _read(facts: Facts, container: InputContainer, *, read_first_frame: bool) ->
     facts["chapters"] = [_chapter(c) for c in _try(container.chapters) or []]
     if any(s["codec_type"] == "video" for s in facts["streams"]) and not _HAS_SIDE_DATA:
         _add_dumped(facts["streams"], container)
-    main = next(
-        (s for s in facts["streams"] if s["codec_type"] == "video" and "attached_pic" not in s["disposition"]), None
-    )
+    main = main_video(facts["streams"])
     if main is None:
         return
-    is_cut = (facts["announced_size_bytes"] or 0) > facts["size_bytes"]
-    wants_frame = read_first_frame and _may_be_hdr(main)
-    if is_cut or wants_frame:
+    wants_frame = read_first_frame and may_be_hdr(main)
+    if is_cut(facts) or wants_frame:
         facts["starts"], lights = _first_frame(container, main["index"])
         if wants_frame:
             _add_light(main, "frame", lights)
@@ -158,12 +135,14 @@ def _stream(stream: Any) -> Stream:
         codec_type=stream.type,
         tags=_tags(stream.metadata),
         disposition=[flag.name for flag in type(stream.disposition) if flag & stream.disposition and flag.name],
-        duration=_try(lambda: float(stream.duration * stream.time_base) if stream.duration is not None else None),
+        start_time=_try(lambda: _seconds(stream.start_time, stream.time_base)),
+        duration=_try(lambda: _seconds(stream.duration, stream.time_base)),
         has_decoder=context is not None,
     )
     if context is None:
         return facts
     facts["codec_name"] = _try(lambda: context.codec.canonical_name)
+    facts["codec_tag_string"] = _try(lambda: context.codec_tag)
     facts["profile"] = _try(lambda: context.profile)
     facts["bit_rate"] = _try(lambda: context.bit_rate) or None
     facts["bits_per_raw_sample"] = _try(lambda: context.bits_per_raw_sample) or None
@@ -173,8 +152,7 @@ def _stream(stream: Any) -> Stream:
         facts["channels"] = _try(lambda: context.channels) or None
         facts["channel_layout"] = _try(lambda: context.layout.name)
         facts["sample_rate"] = _try(lambda: context.sample_rate) or None
-        if facts["bits_per_raw_sample"] is None and _try(lambda: context.format.bits) == 16:
-            facts["bits_per_raw_sample"] = 16
+        facts["sample_fmt"] = _try(lambda: context.format.name)
     return facts
 
 
@@ -185,6 +163,11 @@ def _add_video(facts: Stream, stream: Any, context: Any) -> None:
     facts["pix_fmt"] = _try(lambda: context.pix_fmt)
     facts["sample_aspect_ratio"] = _ratio(lambda: stream.sample_aspect_ratio or context.sample_aspect_ratio, ":")
     facts["avg_frame_rate"] = _ratio(lambda: stream.average_rate, "/")
+    # FFmpeg 9 takes 25 for the mean rate of any raw stream, 60000 for that of raw DV, and has none of MPEG-1 in a
+    # transport stream; what the stream itself says of its rate, it reads in each of them.
+    is_mpeg1 = facts["codec_name"] == "mpeg1video" and facts["avg_frame_rate"] is None
+    if is_mpeg1 or _try(lambda: stream.container.format.name) in _RAW:
+        facts["avg_frame_rate"] = _ratio(lambda: context.framerate, "/") or facts["avg_frame_rate"]
     facts["field_order"] = _try(lambda: _FIELD_ORDERS[context.field_order])
     facts["color_range"] = _try(lambda: _RANGES[context.color_range])
     facts["color_primaries"] = _try(lambda: _PRIMARIES.get(int(context.color_primaries)))
@@ -212,15 +195,6 @@ def _add_dumped(streams: list[Stream], container: InputContainer) -> None:
 def _add_light(facts: Stream, evidence: Evidence, lights: Light) -> None:
     if lights:
         facts.setdefault("light", {})[evidence] = lights
-
-
-def _may_be_hdr(stream: Stream) -> bool:
-    return stream.get("codec_name") in _HDR_CODECS and (
-        stream.get("color_transfer") in _HDR_TRANSFERS
-        or stream.get("color_primaries") == "bt2020"
-        or "10" in (stream.get("pix_fmt") or "")
-        or "12" in (stream.get("pix_fmt") or "")
-    )
 
 
 def _first_frame(container: InputContainer, index: int) -> tuple[bool, Light]:
@@ -255,13 +229,20 @@ def _side_data(frame: Any, context: Any) -> dict[str, bytes]:
 
 
 def _chapter(chapter: Any) -> Chapter:
-    unit = Fraction(chapter["time_base"].numerator, chapter["time_base"].denominator or 1)
-    start, end = chapter["start"], chapter["end"]
+    unit, start, end = chapter["time_base"], chapter["start"], chapter["end"]
     return Chapter(
-        start=float(start * unit),
-        end=float(end * unit) if end is not None and end >= start else None,
+        start=_seconds(start, unit) or 0.0,
+        end=_seconds(end, unit) if end is not None and end >= start else None,
         tags=_tags(chapter["metadata"]),
     )
+
+
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+def _seconds(count: int | None, unit: Fraction) -> float | None:
+    """``count`` units as seconds, computed as ffprobe does: the last digit is the same."""
+    return None if count is None or not unit.denominator else count * (unit.numerator / unit.denominator)
 
 
 def _tags(tags: Any) -> dict[str, str]:
@@ -295,27 +276,3 @@ def _words(exc: Exception) -> str:
     if "not on whitelist" in detail:  # FFmpeg's words for a format that FORMATS does not name
         return "not a video container"
     return clean_text(f"{said}: {detail}" if detail and detail != said else said)
-
-
-def _system_failure(exc: OSError) -> Failure:
-    said = exc.strerror or str(exc)
-    if isinstance(exc, FileNotFoundError | NotADirectoryError):
-        return Failure(cause="vanished", reason="there is no file at this path any more")
-    if isinstance(exc, PermissionError):
-        return Failure(cause="not_permitted", reason="permission denied; give this user the right to read it")
-    if exc.errno in (errno.ELOOP, errno.ENAMETOOLONG):
-        return Failure(cause="unreadable", reason=said)
-    return Failure(cause="read_failed", reason=said)
-
-
-def _kind(mode: int) -> str:
-    for is_kind, words in (
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISFIFO, "a pipe"),
-        (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a device"),
-        (stat.S_ISBLK, "a device"),
-    ):
-        if is_kind(mode):
-            return words
-    return "something else"

@@ -1,4 +1,4 @@
-"""Read the side data of FFmpeg's libraries: C structs as bytes, or the text of ``av_dump_format``. Pure.
+"""Read the side data of FFmpeg's libraries: C structs, ffprobe's JSON, or the text of ``av_dump_format``. Pure.
 
 Layouts: ``libavutil/mastering_display_metadata.h``, ``libavutil/dovi_meta.h``, ``libavutil/display.h`` (FFmpeg 8, 9).
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tasks.probe.facts import Light
 
@@ -21,16 +22,17 @@ def light(side_data: Mapping[str, bytes]) -> Light:
             case "dovi_conf":
                 found["dolby_vision"] = True
                 if len(data) >= 8:
-                    found["dolby_vision_profile"] = data[2]
+                    found["dolby_vision_profile"], found["dolby_vision_level"] = data[2], data[3]
+                    found["dolby_vision_enhancement"] = bool(data[5])
                     found["dolby_vision_compatibility"] = data[7]
             case "dovi_metadata" | "dovi_rpu_buffer":
                 found["dolby_vision"] = True
             case "mastering_display_metadata":
                 found["mastering"] = True
                 if len(data) >= 88:
-                    *_, numerator, denominator, _, has_luminance = struct.unpack_from("=22i", data)
-                    if has_luminance and denominator:
-                        found["max_luminance"] = numerator / denominator
+                    *numbers, has_primaries, has_luminance = struct.unpack_from("=22i", data)
+                    values = [n / d if d else math.nan for n, d in zip(numbers[::2], numbers[1::2], strict=True)]
+                    _add_mastering(found, values[:8] if has_primaries else [], values[8:] if has_luminance else [])
             case "content_light_level":
                 found["content_light"] = True
                 if len(data) >= 8:
@@ -38,6 +40,55 @@ def light(side_data: Mapping[str, bytes]) -> Light:
             case "dynamic_hdr_plus" | "dynamic_hdr10_plus":
                 found["hdr10_plus"] = True
     return found
+
+
+def _add_mastering(found: Light, primaries: list[float], luminance: list[float]) -> None:
+    """Add what is said of the mastering display: nothing at all of a group with a number missing."""
+    if len(primaries) == 8 and all(map(math.isfinite, primaries)):
+        found["primaries"] = primaries
+    if len(luminance) == 2 and all(map(math.isfinite, luminance)):
+        found["min_luminance"], found["max_luminance"] = luminance
+
+
+_PRIMARIES = ("red_x", "red_y", "green_x", "green_y", "blue_x", "blue_y", "white_point_x", "white_point_y")
+
+
+def printed(side_data: Iterable[Mapping[str, Any]]) -> tuple[float | None, Light]:
+    """Rotation and HDR facts in a ``side_data_list`` of ffprobe, of a stream or of a frame."""
+    rotation: float | None = None
+    found: Light = {}
+    for data in side_data:
+        name = str(data.get("side_data_type", "")).lower()
+        if name == "dovi configuration record":
+            found["dolby_vision"] = True
+            if "dv_profile" in data:
+                found["dolby_vision_profile"], found["dolby_vision_level"] = data["dv_profile"], data["dv_level"]
+                found["dolby_vision_enhancement"] = bool(data["el_present_flag"])
+                found["dolby_vision_compatibility"] = data["dv_bl_signal_compatibility_id"]
+        elif name in ("dolby vision metadata", "dolby vision rpu data"):
+            found["dolby_vision"] = True
+        elif name == "mastering display metadata":
+            found["mastering"] = True
+            primaries = [_quotient(data.get(key)) for key in _PRIMARIES]
+            _add_mastering(found, primaries, [_quotient(data.get(f"{end}_luminance")) for end in ("min", "max")])
+        elif name == "content light level metadata":
+            found["content_light"] = True
+            if "max_content" in data:
+                found["max_content"], found["max_average"] = data["max_content"], data["max_average"]
+        elif "2094-40" in name:
+            found["hdr10_plus"] = True
+        elif name == "display matrix":
+            numbers = [
+                int(word) for word in re.findall(r"(?<![\w:])-?\d+(?![\w:])", str(data.get("displaymatrix", "")))
+            ]
+            rotation = rotation_deg(struct.pack("=9i", *numbers)) if len(numbers) == 9 else None
+    return rotation, found
+
+
+def _quotient(text: Any) -> float:
+    """The number in ffprobe's ``34000/50000``; not a number where there is none."""
+    match = re.fullmatch(r"(-?\d+)/(-?\d+)", str(text))
+    return int(match[1]) / int(match[2]) if match and int(match[2]) else math.nan
 
 
 def rotation_deg(display_matrix: bytes) -> float | None:
@@ -56,8 +107,10 @@ def rotation_deg(display_matrix: bytes) -> float | None:
 
 _STREAM = re.compile(r"^ {2}Stream #0:(\d+)")
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
-_DOLBY_VISION = re.compile(r"DOVI configuration record:.* profile: (\d+),.* compatibility id: (\d+)")
-_MASTERING = re.compile(r"Mastering Display Metadata,.*has_luminance:(\d).*max_luminance=([\d.]+)")
+_DOLBY_VISION = re.compile(
+    r"DOVI configuration record:.* profile: (\d+), level: (\d+),.* el flag: (\d),.* compatibility id: (\d+)"
+)
+_MASTERING = re.compile(r"Mastering Display Metadata, has_primaries:(\d) has_luminance:(\d) (.*)")
 _CONTENT_LIGHT = re.compile(r"Content Light Level Metadata, MaxCLL=(\d+), MaxFALL=(\d+)")
 
 
@@ -81,11 +134,18 @@ def dumped(text: str) -> dict[int, tuple[float | None, Light]]:
                 rotation = float(turned[1]) + 0.0
             elif dovi := _DOLBY_VISION.search(line):
                 lights["dolby_vision"] = True
-                lights["dolby_vision_profile"], lights["dolby_vision_compatibility"] = int(dovi[1]), int(dovi[2])
+                lights["dolby_vision_profile"], lights["dolby_vision_level"] = int(dovi[1]), int(dovi[2])
+                lights["dolby_vision_enhancement"] = dovi[3] == "1"
+                lights["dolby_vision_compatibility"] = int(dovi[4])
             elif mastering := _MASTERING.search(line):
                 lights["mastering"] = True
-                if mastering[1] == "1":
-                    lights["max_luminance"] = float(mastering[2])
+                values = [float(number) for number in re.findall(r"-?\d+\.\d+", mastering[3])]
+                if len(values) == 10:
+                    _add_mastering(
+                        lights,
+                        values[:8] if mastering[1] == "1" else [],
+                        values[8:] if mastering[2] == "1" else [],
+                    )
             elif content := _CONTENT_LIGHT.search(line):
                 lights["content_light"] = True
                 lights["max_content"], lights["max_average"] = int(content[1]), int(content[2])

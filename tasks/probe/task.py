@@ -5,11 +5,21 @@ from __future__ import annotations
 from tasks.core.settings import ProbeSettings
 from tasks.probe.batch import probe_batch
 from tasks.probe.document import probe_files
-from tasks.probe.pool import close_pool
+from tasks.probe.engines import engine_versions
+from tasks.probe.pool import close_pool, peak_worker_memory_bytes
+from tasks.probe.recognise import hash_batch, recognise_batch
 from tasks.staging import Batch, BatchResult
 from tasks.step import step
 
-__all__ = ["close_pool", "probe", "probe_files"]
+__all__ = [
+    "close_pool",
+    "engine_versions",
+    "hash_content",
+    "peak_worker_memory_bytes",
+    "probe",
+    "probe_files",
+    "recognise",
+]
 
 
 @step("probe", run_name="probe {batch.name}")
@@ -20,3 +30,23 @@ def probe(batch: Batch, settings: ProbeSettings) -> BatchResult:
         BatchIncomplete: files failed in a way that may pass.
     """
     return probe_batch(batch, settings)
+
+
+@step("fingerprint", run_name="fingerprint {batch.name}")
+def recognise(batch: Batch, settings: ProbeSettings) -> BatchResult:
+    """Read a little of the files of ``batch``, or all of it, to know them again.
+
+    Raises:
+        BatchIncomplete: files failed in a way that may pass.
+    """
+    return recognise_batch(batch, settings)
+
+
+@step("hash", run_name="hash {batch.name}")
+def hash_content(batch: Batch, settings: ProbeSettings) -> BatchResult:
+    """Hash the files of ``batch``, which lie on one disk, one after the other.
+
+    Raises:
+        BatchIncomplete: files failed in a way that may pass.
+    """
+    return hash_batch(batch, settings)

@@ -44,6 +44,40 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class RootFacts:
+    """How a root, or the folder in it that was asked for, was found."""
+
+    root: str
+    folder: str
+    state: str
+    reason: str | None
+    file_count: int
+    expected_count: int
+    held_back_count: int
+
+
+@dataclass(frozen=True)
+class FileEvent:
+    """What happened to a known file."""
+
+    event: str
+    path: str
+    earlier_path: str | None = None
+    proof: str | None = None
+    is_upgrade: bool | None = None
+    earlier_size_bytes: int | None = None
+    size_bytes: int | None = None
+    earlier_quality: str | None = None
+    quality: str | None = None
+    earlier_video_codec: str | None = None
+    video_codec: str | None = None
+    earlier_hdr_format: str | None = None
+    hdr_format: str | None = None
+    earlier_bitrate_bps: int | None = None
+    bitrate_bps: int | None = None
+
+
+@dataclass(frozen=True)
 class ItemGroup:
     """Items that failed or were set aside for the same cause."""
 
@@ -97,15 +131,27 @@ class RunFacts:
     """``None`` where there is no warehouse yet."""
     scopes: tuple[Scope, ...]
     notes: tuple[str, ...]
+    odd_roots: tuple[RootFacts, ...] = ()
+    """Roots that are not as they were, so that files which were not found may still be there."""
+    events: tuple[FileEvent, ...] = ()
+    """The first of what happened to known files; ``counters`` has the numbers of all."""
+
+    def file_count_of(self, change: str) -> int:
+        """Files that are new, changed, moved, replaced, upgraded, vanished, returned, purged or held_back."""
+        return self.counters.get(f"{change}_files", 0)
 
     @property
     def did_nothing(self) -> bool:
         """Whether the run found everything as the last one had left it; looking (``discover``) is not counted."""
         return not (
             any(stage.failed_count or (stage.done_count and stage.stage != "discover") for stage in self.stages)
-            or any(self.counters.get(f"{change}_files") for change in ("new", "changed", "vanished", "returned"))
+            or any(self.file_count_of(change) for change in _CHANGES)
+            or self.odd_roots
             or self.probe_count + self.call_count + self.image_count
         )
+
+
+_CHANGES = ("new", "changed", "moved", "replaced", "vanished", "returned", "purged", "held_back")
 
 
 def facts(
@@ -120,8 +166,9 @@ def facts(
 
     Args:
         run: a row of ``runs`` as a mapping, with the rows of its parts as lists of mappings under ``run_stages``,
-            ``run_skips``, ``failures`` and ``quarantine``, and optionally ``counters`` (a mapping of names to counts)
-            and ``notes`` (sentences for people). Of ``runs`` only ``run_id`` must be there.
+            ``run_roots``, ``run_skips``, ``failures`` and ``quarantine``, and optionally ``counters`` (a mapping of
+            names to counts), ``file_events`` (the first rows of that table) and ``notes`` (sentences for people). Of
+            ``runs`` only ``run_id`` must be there.
         warehouse: the DuckDB file, read only; it need not exist.
         durations: what ``tasks.timings.durations`` gives.
         item_limit: items listed of one cause.
@@ -175,6 +222,15 @@ def facts(
         library=read_library(warehouse) if warehouse is not None and warehouse.exists() else None,
         scopes=_scopes(durations, scope_limit),
         notes=tuple(run.get("notes") or ()),
+        odd_roots=tuple(
+            RootFacts(**{field: row.get(field) for field in RootFacts.__dataclass_fields__})
+            for row in sorted(run.get("run_roots") or (), key=lambda row: (row["root"], row["folder"]))
+            if row["state"] != "good"
+        ),
+        events=tuple(
+            FileEvent(**{field: row.get(field) for field in FileEvent.__dataclass_fields__})
+            for row in run.get("file_events") or ()
+        ),
     )
 
 

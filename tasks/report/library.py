@@ -41,6 +41,8 @@ class LibraryFacts:
     """Files whose title was looked up and not found, or not with certainty."""
     missing_episode_count: int
     """Broadcast episodes, specials left out, of shows in the library that no file holds."""
+    missing_count: int
+    """Files that are not there any more and of which all is kept."""
     artwork_count: int
     artwork_size_bytes: int
     by_quality: tuple[Share, ...]
@@ -124,6 +126,7 @@ SELECT
     )) AS duplicate_count,
     (SELECT count(*) FROM unmatched WHERE reason IN ('unmatched', 'ambiguous')) AS unmatched_count,
     (SELECT count(*) FROM missing_episodes) AS missing_episode_count,
+    (SELECT count(*) FROM files WHERE missing_since_at IS NOT NULL) AS missing_count,
     (SELECT count(*) FROM artwork) AS artwork_count,
     (SELECT coalesce(sum(size_bytes), 0)::BIGINT FROM (SELECT DISTINCT content_hash, size_bytes FROM artwork))
         AS artwork_size_bytes

@@ -20,9 +20,10 @@ def as_markdown(facts: RunFacts) -> str:
             blocks.append(_table(section.grid))
         if section.lines:
             blocks.append("\n".join(f"- {_escaped(line)}" for line in section.lines))
-        if section.query:
-            fence = "`" * (2 + max(1, *(len(run) for run in re.findall("`*", section.query))))  # longer than any inside
-            blocks.append(f"{fence}sql\n{section.query}\n{fence}")
+        for language, code in (("sh", section.command), ("sql", section.query)):
+            if code:
+                fence = "`" * (2 + max(1, *(len(run) for run in re.findall("`*", code))))  # longer than any inside
+                blocks.append(f"{fence}{language}\n{code}\n{fence}")
     return "\n\n".join(blocks) + "\n"
 
 

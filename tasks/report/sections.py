@@ -5,11 +5,12 @@ Every cell is text for one line: what came from file names or services is escape
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.core.units import human_duration, human_size, printable
-from tasks.report.facts import ItemGroup, RunFacts, StageAccount
+from tasks.report.facts import FileEvent, ItemGroup, RootFacts, RunFacts, StageAccount
 from tasks.report.library import LibraryFacts, Share
 
 
@@ -35,6 +36,9 @@ class Section:
     tone: str = "plain"
     """plain, good, bad or note: what colour says, and words say too."""
     query: str | None = None
+    """SQL that tells more."""
+    command: str | None = None
+    """What to type to settle it."""
 
 
 def headline(facts: RunFacts) -> tuple[str, str]:
@@ -44,21 +48,44 @@ def headline(facts: RunFacts) -> tuple[str, str]:
     failed = sum(s.failed_count for s in facts.stages)
     if any(s.unaccounted_count for s in facts.stages):
         return f"Run {name} ended{took}, and its account does not add up: please report this", "bad"
+    kept = _kept(facts)
     if failed:
         hope = " and can be tried again" if any(group.is_transient for group in facts.failures) else ""
-        return f"Run {name} finished{took}; {_of(failed, 'item')} failed{hope}", "bad"
+        return f"Run {name} finished{took}; {_of(failed, 'item')} failed{hope}{kept}", "bad"
+    if kept and facts.state in ("completed", "incomplete"):
+        return f"Run {name} finished{took}{kept}", "bad"
     if facts.state != "completed":
-        return f"Run {name} ended as {printable(facts.state)}{took}", "bad"
+        return f"Run {name} ended as {printable(facts.state)}{took}{kept}", "bad"
     if facts.did_nothing:
         return f"Run {name} completed{took}: nothing has changed since the last run", "good"
-    return f"Run {name} completed{took}", "good"
+    changes = ", ".join(f"{count:,} {change}" for change, count in _changes(facts))
+    return f"Run {name} completed{took}" + (f": files {changes}" if changes else ""), "good"
+
+
+def _kept(facts: RunFacts) -> str:
+    """The end of the headline where a root is not as it was."""
+    if not facts.odd_roots:
+        return ""
+    count = len({root.root for root in facts.odd_roots})
+    held_back = sum(root.held_back_count for root in facts.odd_roots)
+    is_, keep = ("is", "keeps") if count == 1 else ("are", "keep")
+    kept = f" and {keep} {_of(held_back, 'file')} that {_was(held_back)} not found" if held_back else ""
+    return f"; {_of(count, 'root')} {is_} not as before{kept}"
+
+
+def _changes(facts: RunFacts) -> list[tuple[str, int]]:
+    names = ("new", "changed", *_EVENTS)
+    return [(name, count) for name in names if (count := facts.file_count_of(name))]
 
 
 def sections(facts: RunFacts) -> list[Section]:
     """What the report says, most important first."""
-    found = [*_account(facts.stages)]
+    found = [_root(root) for root in facts.odd_roots]
+    found += _account(facts.stages)
     found += [_items("Failed in", group) for group in facts.failures]
     found += [_items("Set aside by", group) for group in facts.quarantine]
+    if any(facts.file_count_of(event) for event in _EVENTS):
+        found.append(_events(facts))
     if facts.skips:
         found.append(_skips(facts))
     if facts.library is not None:
@@ -69,6 +96,90 @@ def sections(facts: RunFacts) -> list[Section]:
     if facts.notes:
         found.append(Section("Notes", lines=tuple(printable(n) for n in facts.notes), tone="note"))
     return found
+
+
+_STATES = {
+    "held back": "too many files are missing at once, so none was marked",
+    "unknown": "it is away or looks like another disk, so no file in it was marked as missing",
+    "partly unknown": "folders in it could not be listed, so no file below them was marked as missing",
+}
+_EVENTS = {
+    "moved": "moved",
+    "replaced": "replaced by other content or another file",
+    "upgraded": "of these upgraded: a larger picture, or a higher bit rate",
+    "returned": "back after having been missing",
+    "vanished": "marked as missing; what is known of them is kept for a while",
+    "purged": "purged after having been missing for long",
+}
+"""Counter without ``_files`` -> its words, in the order of the report."""
+_EVENTS_SHOWN = 10
+
+
+def _root(root: RootFacts) -> Section:
+    """A root that is not as it was: why, what that means for its files, and how to say that they are gone."""
+    lines = [_STATES.get(root.state, root.state)]
+    if root.reason:
+        lines.append(f"reason: {printable(root.reason)}")
+    if root.folder != root.root:
+        lines.append(f"this run looked at {printable(root.folder)}")
+    lines.append(f"{_of(root.file_count, 'file')} found, {root.expected_count:,} known before")
+    if root.held_back_count:
+        lines.append(
+            f"{_of(root.held_back_count, 'file')} {_was(root.held_back_count)} not found and not marked: they stay in "
+            "the library with all that is known of them"
+        )
+    command = None
+    if root.state == "held back":
+        command = f"reelhouse confirm-removal {shlex.quote(printable(root.root))}"
+        lines.append("If they were deleted on purpose, say so and run again; if a disk is away, bring it back:")
+    return Section(
+        f"Root {printable(root.root)}: {printable(root.state)}", lines=tuple(lines), tone="bad", command=command
+    )
+
+
+def _events(facts: RunFacts) -> Section:
+    """What happened to known files: the numbers, and the first of each kind."""
+    lines = tuple(f"{count:,} {words}" for event, words in _EVENTS.items() if (count := facts.file_count_of(event)))
+    shown = [
+        event for kind in _EVENTS for event in [event for event in facts.events if event.event == kind][:_EVENTS_SHOWN]
+    ]
+    rows = tuple((_kind(event), printable(event.path), _before_and_after(event)) for event in shown)
+    is_all = len(shown) == sum(facts.file_count_of(kind) for kind in _EVENTS if kind != "upgraded")
+    run_id = facts.run_id.replace("'", "''")
+    return Section(
+        "What happened to known files",
+        grid=Grid(("event", "file", "before and after"), rows) if rows else None,
+        lines=lines,
+        query=None if is_all else printable(f"FROM file_events WHERE run_id = '{run_id}'"),
+    )
+
+
+def _kind(event: FileEvent) -> str:
+    return "upgraded" if event.event == "replaced" and event.is_upgrade else printable(event.event)
+
+
+def _before_and_after(event: FileEvent) -> str:
+    """What is known of the change, on one line."""
+    said = [f"was {printable(event.earlier_path)}"] if event.earlier_path else []
+    if event.event == "replaced":
+        before = _made_of(event.earlier_quality, event.earlier_video_codec, event.earlier_hdr_format,
+                          event.earlier_bitrate_bps, event.earlier_size_bytes)  # fmt: skip
+        after = _made_of(event.quality, event.video_codec, event.hdr_format, event.bitrate_bps, event.size_bytes)
+        said.append(f"{before} -> {after}")
+    if event.proof:
+        said.append(f"known by {printable(event.proof)}")
+    return "; ".join(said)
+
+
+def _made_of(
+    quality: str | None, codec: str | None, hdr: str | None, bitrate_bps: int | None, size_bytes: int | None
+) -> str:
+    words = [printable(word) for word in (quality, codec, hdr) if word]
+    if bitrate_bps is not None:
+        words.append(f"{bitrate_bps / 1e6:,.1f} Mbit/s")
+    if size_bytes is not None:
+        words.append(human_size(size_bytes))
+    return " ".join(words) or "unknown"
 
 
 _ACCOUNT = ("total", "unchanged", "done", "quarantined", "failed", "deferred")
@@ -144,6 +255,7 @@ def _library(library: LibraryFacts) -> list[Section]:
         ),
         (library.unknown_count, "file whose name says nothing", "files whose names say nothing"),
         (library.unreadable_count, "file that cannot be read as video", "files that cannot be read as video"),
+        (library.missing_count, "file missing (see missing_files)", "files missing (see missing_files)"),
     ]
     lines += [f"{count:,} {one if count == 1 else many}" for count, one, many in open_points if count]
     lines.append(
@@ -169,7 +281,8 @@ def _spread(shares: Sequence[Share]) -> str:
     return ", ".join(shown) + (f", and {rest:,} more" if rest else "")
 
 
-_SAID_ABOVE = ("calls", "downloads")
+_PEAK = "worker_peak_memory_bytes"
+_SAID_ABOVE = ("calls", "downloads", "held_back_files", *(f"{event}_files" for event in _EVENTS))
 
 
 def _costs(facts: RunFacts) -> Section:
@@ -184,7 +297,7 @@ def _costs(facts: RunFacts) -> Section:
         f"{printable(name).removesuffix('_bytes').replace('_', ' ')}: "
         + (human_size(count) if name.endswith("_bytes") else f"{count:,}")
         for name, count in sorted(facts.counters.items())
-        if count and name not in _SAID_ABOVE
+        if count and name not in (*_SAID_ABOVE, _PEAK)
     ]
     if counters:
         lines.append(", ".join(counters))
@@ -192,6 +305,8 @@ def _costs(facts: RunFacts) -> Section:
         lines.append(f"{facts.file_count / facts.wall_s:,.1f} files a second")
     if facts.peak_memory_bytes:
         lines.append(f"{human_size(facts.peak_memory_bytes)} of memory at most")
+    if facts.counters.get(_PEAK):
+        lines.append(f"{human_size(facts.counters[_PEAK])} of memory in the largest of the measuring processes")
     return Section("What it cost", lines=tuple(lines))
 
 
@@ -213,6 +328,10 @@ def _scopes(facts: RunFacts) -> Section:
     return Section(
         "Where time went", grid=Grid(head, rows, frozenset(head[1:]), spare=("at once", "errors", "p50", "p95"))
     )
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _of(count: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.report.facts import RunFacts
-from tasks.report.sections import Grid, headline, sections
+from tasks.report.sections import Grid, Section, headline, sections
 
 _INDENT = 2
 _GAPS = (2, 1)
@@ -21,6 +22,11 @@ _STYLES = {"plain": "", "good": "bold green", "bad": "bold red", "note": "bold y
 
 def as_text(facts: RunFacts, *, width: int, colour: bool) -> str:
     """The report, no line longer than ``width`` characters, with or without colours."""
+    return sections_as_text(*headline(facts), sections(facts), width=width, colour=colour)
+
+
+def sections_as_text(sentence: str, tone: str, parts: Sequence[Section], *, width: int, colour: bool) -> str:
+    """A sentence in its ``tone`` and ``parts`` below it, no line longer than ``width`` characters."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -31,15 +37,16 @@ def as_text(facts: RunFacts, *, width: int, colour: bool) -> str:
         highlight=False,
         legacy_windows=False,
     )
-    sentence, tone = headline(facts)
     console.print(Text(sentence, style=_STYLES[tone]))
-    for section in sections(facts):
+    for section in parts:
         console.print()
         console.print(Text(section.title, style=_STYLES[section.tone] or "bold"))
         if section.grid:
             console.print(Padding(_table(section.grid, width - _INDENT), (0, 0, 0, _INDENT)))
         for line in section.lines:
             console.print(Padding(Text(line), (0, 0, 0, 2)))
+        if section.command:
+            console.print(Padding(Text(section.command, style="bold"), (0, 0, 0, 2)))
         if section.query:
             console.print(Padding(Text(f'reelhouse sql "{section.query}"', style="dim"), (0, 0, 0, 2)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"

@@ -1,4 +1,4 @@
-"""Tables ``files``, ``identities``: the files of the library and what their names say."""
+"""Tables ``roots``, ``files``, ``identities``: the files of the library, where they lie, and what their names say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tasks.schema.table import Table, column
 KINDS = ["movie", "episode", "extra", "unknown"]
 Time = Annotated[pl.Datetime, "us", "UTC"]
 Numbers = Annotated[pl.List, pl.Int64()]
+Names = Annotated[pl.List, pl.String()]
 
 
 class Listings(Table, staged_only=True):
@@ -25,6 +26,19 @@ class Listings(Table, staged_only=True):
     ctime_ns: pl.Int64 = column("Time of the last change of content or rights, Unix time.", unit="ns")
     inode: pl.UInt64 = column("Inode on its device; 0 where the file system has none.")
     device: pl.UInt64 = column("Device number of the file system.")
+
+
+class RootListings(Table, staged_only=True):
+    """What a root looks like now; written by ``discovery``, read by ``plan``. A root that cannot be listed has no row."""
+
+    root: str = column("Root, for people.")
+    path_bytes: pl.Binary = column("Root as the operating system has it.", key=True)
+    device: pl.UInt64 = column("Device number of the file system.")
+    file_system: str = column("Kind of file system as the mount table names it: ext4, nfs4, ...", nullable=True)
+    top_folders: Names = column("Names of the folders in it that are entered, for people, in order.")
+    has_marker: bool = column("Whether the marker file is there; null where the settings ask for none.", nullable=True)
+    profile: str = column("How it is walked: local (one stack) or remote (threads).", isin=["local", "remote"])
+    profile_reason: str = column("Why it is walked so.")
 
 
 class Skips(Table, staged_only=True):
@@ -45,6 +59,48 @@ class ListingErrors(Table, staged_only=True):
     reason: str = column("What the operating system said.")
 
 
+class Fingerprints(Table, staged_only=True):
+    """What the content of a file says who it is, read to recognise one that moved; written by ``probe``."""
+
+    path_bytes: pl.Binary = column("Path as the operating system has it.", key=True)
+    size_bytes: pl.Int64 = column("Size when it was read.", unit="byte", ge=0)
+    mtime_ns: pl.Int64 = column("Time of last change when it was read.", unit="ns")
+    inode: pl.UInt64 = column("Inode when it was read.")
+    fingerprint: str = column("Hash of size, beginning, middle and end.")
+    content_hash: str = column("Hash of the whole content; null where it was not asked for.", nullable=True)
+
+
+class PresentFiles(Table, staged_only=True):
+    """The files that a run is about: those below the folders it walks that are not missing; written by ``plan``.
+
+    Titles and pictures of other files are left for another run.
+    """
+
+    file_id: str = column("File.", key=True)
+
+
+class Purges(Table, staged_only=True):
+    """Files that have been missing for so long that their rows go; written by ``plan``, obeyed by ``warehouse``."""
+
+    file_id: str = column("File.", key=True)
+
+
+class Roots(Table):
+    """The folders that are refreshed and how each looked when it was last seen whole; written by ``plan``.
+
+    By it a disk that is away, or another one in its place, is told from files that were deleted.
+    """
+
+    root: str = column("Root, for people.")
+    path_bytes: pl.Binary = column("Root as the operating system has it.", key=True)
+    device: pl.UInt64 = column("Device number of its file system.")
+    file_system: str = column("Kind of file system: ext4, nfs4, ...", nullable=True)
+    top_folders: Names = column("Names of the folders in it, for people, in order.")
+    file_count: pl.Int64 = column("Video files that were there.", ge=0)
+    first_seen_at: Time = column("When a run found it first.")
+    changed_at: Time = column("When a run last found it different, and whole.")
+
+
 class Files(Table):
     """The video files of the library, one row a file; written by ``plan``."""
 
@@ -58,6 +114,10 @@ class Files(Table):
     ctime_ns: pl.Int64 = column("Time of the last change of content or rights, Unix time.", unit="ns")
     inode: pl.UInt64 = column("Inode on its device; 0 where the file system has none.")
     device: pl.UInt64 = column("Device number of the file system.")
+    seen_fingerprint: str = column(
+        "Fingerprint read to recognise the file in this place (see probes.fingerprint); null where that was not needed.",
+        nullable=True,
+    )
     first_seen_at: Time = column("When a run found it first.")
     missing_since_at: Time = column(
         "When a complete listing of its root no longer had it; null while it is there.", nullable=True

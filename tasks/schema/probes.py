@@ -8,6 +8,7 @@ from tasks.schema.files import Time
 from tasks.schema.table import Table, column
 
 HDR_FORMATS = ["HDR10", "HDR10+", "Dolby Vision", "HLG", "PQ"]
+EVIDENCE = ["stream", "frame"]
 
 
 class Probes(Table):
@@ -18,12 +19,14 @@ class Probes(Table):
 
     file_id: str = column("File.", key=True)
     status: str = column(
-        "ok; partial: a stream has no decoder; unreadable: no video could be made out.",
+        "ok; partial: the end is missing, or a stream has no decoder or is encrypted; unreadable: no video in it.",
         isin=["ok", "partial", "unreadable"],
     )
     error: str = column("Why it is unreadable or partial; null if ok.", nullable=True)
     playable: bool = column("It opens, has a video stream and a known length.")
+    is_encrypted: bool = column("A stream is encrypted (DRM); a film whose picture is, is not playable.", nullable=True)
     container: str = column("Container as ffprobe's format_name gives it.", nullable=True)
+    start_s: float = column("Time stamp of the beginning.", unit="s", nullable=True)
     duration_s: float = column("Playing time of the container.", unit="s", nullable=True, gt=0)
     bitrate_bps: pl.Int64 = column("Mean rate of the whole file.", unit="bit/s", nullable=True, ge=0)
     quality: str = column("Class by picture size: 480p, 576p, 720p, 1080p, 1440p, 2160p, 4320p.", nullable=True)
@@ -39,9 +42,24 @@ class Probes(Table):
     mtime_ns: pl.Int64 = column("Time of last change when it was measured.", unit="ns")
     ctime_ns: pl.Int64 = column("Time of last change of rights when it was measured.", unit="ns")
     inode: pl.UInt64 = column("Inode when it was measured.")
+    fingerprint: str = column(
+        "Hash of size, beginning, middle and end: files with the same one are copies; null where it could not be read.",
+        nullable=True,
+    )
     engine: str = column("Engine that measured the row.", isin=["pyav", "ffprobe"])
     engine_version: str = column("Version of the engine and of libavformat.")
     probed_at: Time = column("When it was measured.")
+
+
+class ContentHashes(Table):
+    """Hash of the whole content, where the settings ask for it; written by ``probe``."""
+
+    file_id: str = column("File.", key=True)
+    content_hash: str = column("BLAKE2b of all bytes, 32 hexadecimal digits.")
+    size_bytes: pl.Int64 = column("Size when it was read.", unit="byte", ge=0)
+    mtime_ns: pl.Int64 = column("Time of last change when it was read.", unit="ns")
+    inode: pl.UInt64 = column("Inode when it was read.")
+    hashed_at: Time = column("When it was read.")
 
 
 class VideoStreams(Table, part_of="probes"):
@@ -50,6 +68,7 @@ class VideoStreams(Table, part_of="probes"):
     file_id: str = column("File.", key=True)
     stream_index: pl.Int64 = column("Index in the container.", key=True, ge=0)
     codec: str = column("Codec, ffprobe's codec_name.", nullable=True)
+    codec_tag: str = column("Four letters by which the container names the codec: avc1, hvc1, ...", nullable=True)
     profile: str = column("Profile of the codec.", nullable=True)
     level: pl.Int64 = column("Level as the codec numbers it (H.264 4.1 is 41).", nullable=True)
     width_px: pl.Int64 = column("Width of the coded picture.", unit="px", nullable=True, gt=0)
@@ -70,18 +89,39 @@ class VideoStreams(Table, part_of="probes"):
     hdr_evidence: str = column(
         "Where that was seen: stream, frame or transfer.", nullable=True, isin=["stream", "frame", "transfer"]
     )
+    dolby_vision_evidence: str = column("Where Dolby Vision was seen; null if not.", nullable=True, isin=EVIDENCE)
+    hdr10_plus_evidence: str = column("Where HDR10+ was seen; null if not.", nullable=True, isin=EVIDENCE)
+    mastering_evidence: str = column("Where HDR10 mastering data was seen.", nullable=True, isin=EVIDENCE)
+    content_light_evidence: str = column("Where HDR10 light levels were seen.", nullable=True, isin=EVIDENCE)
     dolby_vision_profile: pl.Int64 = column("Dolby Vision profile.", nullable=True, ge=0)
+    dolby_vision_level: pl.Int64 = column("Dolby Vision level.", nullable=True, ge=0)
     dolby_vision_compatibility: pl.Int64 = column("Dolby Vision base layer compatibility id.", nullable=True, ge=0)
+    has_dolby_vision_enhancement: bool = column("Dolby Vision with an enhancement layer.", nullable=True)
+    mastering_gamut: str = column(
+        "Colours of the mastering display: Display P3, DCI-P3, BT.2020, BT.709; null for others.", nullable=True
+    )
+    mastering_primaries: str = column(
+        "x and y of red, green, blue and white of the mastering display: R 0.680 0.320, G ...", nullable=True
+    )
+    min_luminance_cd_m2: float = column("Darkest of the mastering display.", unit="cd/m2", nullable=True)
     max_luminance_cd_m2: float = column("Peak luminance of the mastering display.", unit="cd/m2", nullable=True)
     max_content_light_cd_m2: pl.Int64 = column("Brightest pixel (MaxCLL).", unit="cd/m2", nullable=True, ge=0)
     max_frame_average_light_cd_m2: pl.Int64 = column(
         "Brightest frame average (MaxFALL).", unit="cd/m2", nullable=True, ge=0
     )
     bitrate_bps: pl.Int64 = column("Rate of the stream as the container says.", unit="bit/s", nullable=True, ge=0)
+    start_s: float = column("Time stamp of the beginning.", unit="s", nullable=True)
     duration_s: float = column("Playing time of the stream.", unit="s", nullable=True, ge=0)
     language: str = column("Language tag as the file has it.", nullable=True)
     title: str = column("Title tag of the stream.", nullable=True)
     is_default: bool = column("Disposition: played unless another is chosen.")
+    is_forced: bool = column("Disposition: forced.", nullable=True)
+    is_original: bool = column("Disposition: original language.", nullable=True)
+    is_dub: bool = column("Disposition: dubbed.", nullable=True)
+    is_commentary: bool = column("Disposition: commentary.", nullable=True)
+    is_hearing_impaired: bool = column("Disposition: for the hard of hearing.", nullable=True)
+    is_visual_impaired: bool = column("Disposition: for the visually impaired.", nullable=True)
+    dispositions: str = column("All dispositions that are set, ffprobe's names with commas between.", nullable=True)
     is_cover: bool = column("A still picture attached as a stream, no film.")
 
 
@@ -91,12 +131,19 @@ class AudioStreams(Table, part_of="probes"):
     file_id: str = column("File.", key=True)
     stream_index: pl.Int64 = column("Index in the container.", key=True, ge=0)
     codec: str = column("Codec, ffprobe's codec_name.", nullable=True)
+    codec_tag: str = column("Four letters by which the container names the codec: avc1, hvc1, ...", nullable=True)
     profile: str = column("Profile: LC, DTS-HD MA, ...", nullable=True)
+    object_audio: str = column(
+        "Sound with objects, by the profile; null where there is none or the engine does not tell.",
+        nullable=True,
+        isin=["Dolby Atmos", "DTS:X"],
+    )
     channel_count: pl.Int64 = column("Channels.", nullable=True, gt=0)
     channel_layout: str = column("Layout: stereo, 5.1(side), ...", nullable=True)
     sample_rate_hz: pl.Int64 = column("Samples a second.", unit="1/s", nullable=True, gt=0)
     bit_depth: pl.Int64 = column("Bits of a sample, for codecs without loss.", unit="bit", nullable=True, gt=0)
     bitrate_bps: pl.Int64 = column("Rate of the stream as the container says.", unit="bit/s", nullable=True, ge=0)
+    start_s: float = column("Time stamp of the beginning.", unit="s", nullable=True)
     duration_s: float = column("Playing time of the stream.", unit="s", nullable=True, ge=0)
     language: str = column("Language tag as the file has it.", nullable=True)
     title: str = column("Title tag of the stream.", nullable=True)
@@ -107,6 +154,11 @@ class AudioStreams(Table, part_of="probes"):
     is_commentary: bool = column("Disposition: commentary.")
     is_hearing_impaired: bool = column("Disposition: for the hard of hearing.")
     is_visual_impaired: bool = column("Disposition: audio description.")
+    dispositions: str = column("All dispositions that are set, ffprobe's names with commas between.", nullable=True)
+    is_forced_by_title: bool = column("The title says that it is for foreign passages only.", nullable=True)
+    is_commentary_by_title: bool = column("The title says that it is a commentary.", nullable=True)
+    is_hearing_impaired_by_title: bool = column("The title says that it is for the hard of hearing.", nullable=True)
+    is_visual_impaired_by_title: bool = column("The title says that it describes the picture.", nullable=True)
 
 
 class SubtitleStreams(Table, part_of="probes"):
@@ -115,12 +167,20 @@ class SubtitleStreams(Table, part_of="probes"):
     file_id: str = column("File.", key=True)
     stream_index: pl.Int64 = column("Index in the container.", key=True, ge=0)
     codec: str = column("Codec, ffprobe's codec_name.", nullable=True)
+    codec_tag: str = column("Four letters by which the container names the codec: avc1, hvc1, ...", nullable=True)
     language: str = column("Language tag as the file has it.", nullable=True)
     title: str = column("Title tag of the stream.", nullable=True)
     is_default: bool = column("Disposition: shown unless another is chosen.")
     is_forced: bool = column("Disposition: only for foreign passages.")
+    is_original: bool = column("Disposition: original language.", nullable=True)
+    is_dub: bool = column("Disposition: dubbed.", nullable=True)
     is_commentary: bool = column("Disposition: commentary.")
     is_hearing_impaired: bool = column("Disposition: for the hard of hearing (SDH).")
+    is_visual_impaired: bool = column("Disposition: for the visually impaired.", nullable=True)
+    dispositions: str = column("All dispositions that are set, ffprobe's names with commas between.", nullable=True)
+    is_forced_by_title: bool = column("The title says that it is for foreign passages only.", nullable=True)
+    is_commentary_by_title: bool = column("The title says that it is a commentary.", nullable=True)
+    is_hearing_impaired_by_title: bool = column("The title says that it is for the hard of hearing.", nullable=True)
 
 
 class Chapters(Table, part_of="probes"):
@@ -140,3 +200,4 @@ class Attachments(Table, part_of="probes"):
     stream_index: pl.Int64 = column("Index in the container.", key=True, ge=0)
     filename: str = column("Name of the attached file.", nullable=True)
     mime_type: str = column("Type of the attached file.", nullable=True)
+    codec: str = column("Kind of font by its type: ttf, otf; null for others.", nullable=True)

@@ -82,6 +82,69 @@ class RunSkips(Table, part_of="runs"):
     example_path: str = column("One of them.")
 
 
+ROOT_STATES = ["good", "partly unknown", "held back", "unknown"]
+
+
+class RunRoots(Table, part_of="runs"):
+    """How a root was found in a run, and what became of the files that were not found."""
+
+    run_id: str = column("Run.", key=True)
+    root: str = column("Root.", key=True)
+    folder: str = column("Folder that was walked: the root, or the part of it that was asked for.", key=True)
+    state: str = column(
+        "good: what is missing was marked; partly unknown: folders in it could not be listed; held back: too much is "
+        "missing, nothing was marked; unknown: it is away or looks like another disk, nothing was marked.",
+        isin=ROOT_STATES,
+    )
+    reason: str = column("Why it is not good; null if it is.", nullable=True)
+    file_count: pl.Int64 = column("Video files found.", ge=0)
+    expected_count: pl.Int64 = column("Video files known before, without those already missing.", ge=0)
+    new_count: pl.Int64 = column("Files seen for the first time.", ge=0)
+    changed_count: pl.Int64 = column("Files with other content in their place.", ge=0)
+    moved_count: pl.Int64 = column("Files found in another place than before.", ge=0)
+    vanished_count: pl.Int64 = column("Files that were marked as missing.", ge=0)
+    held_back_count: pl.Int64 = column("Files that were not found and not marked.", ge=0)
+    profile: str = column("How it was walked: local or remote; null if it was not.", nullable=True)
+    profile_reason: str = column("Why it was walked so.", nullable=True)
+
+
+EVENTS = ["moved", "replaced", "vanished", "returned", "purged"]
+
+
+class FileEvents(Table):
+    """What happened to known files: one row a run and file. New files are told by files.first_seen_at."""
+
+    run_id: str = column("Run.", key=True)
+    file_id: str = column("File.", key=True)
+    event: str = column(
+        "moved: found in another place; replaced: other content in its place, or another file of the same movie or "
+        "episode; vanished: marked as missing; returned: there again; purged: its rows were removed.",
+        key=True,
+        isin=EVENTS,
+    )
+    path: str = column("Path, for people.")
+    earlier_path: str = column("Path before; null where it is the same.", nullable=True)
+    earlier_file_id: str = column("File that was replaced, where that is another one.", nullable=True)
+    proof: str = column(
+        "By what the file was recognised: inode, fingerprint, content hash, path or title; null if it vanished.",
+        nullable=True,
+    )
+    is_upgrade: bool = column(
+        "Whether what replaces is better: larger picture class, else higher bit rate; null if unknown or no replacement.",
+        nullable=True,
+    )
+    earlier_size_bytes: pl.Int64 = column("Size before.", unit="byte", nullable=True, ge=0)
+    size_bytes: pl.Int64 = column("Size after.", unit="byte", nullable=True, ge=0)
+    earlier_quality: str = column("Class of picture size before.", nullable=True)
+    quality: str = column("Class of picture size after.", nullable=True)
+    earlier_video_codec: str = column("Codec of the main video stream before.", nullable=True)
+    video_codec: str = column("Codec of the main video stream after.", nullable=True)
+    earlier_hdr_format: str = column("HDR kind before.", nullable=True)
+    hdr_format: str = column("HDR kind after.", nullable=True)
+    earlier_bitrate_bps: pl.Int64 = column("Bit rate of the whole file before.", unit="bit/s", nullable=True, ge=0)
+    bitrate_bps: pl.Int64 = column("Bit rate of the whole file after.", unit="bit/s", nullable=True, ge=0)
+
+
 class Failures(Table, part_of="runs"):
     """Items that failed in a run and may be tried again."""
 

@@ -1,23 +1,22 @@
-"""Views for people: what one asks of a library, each answered by one name. Files that are missing do not stand in them.
+"""Views for people: what one asks of a library, each answered by one name.
 
-Plain SQL over the tables of this package. A view may use those before it.
+Files that are missing stand only in those that say so. Plain SQL over the tables of this package. A view may use those before it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tasks.schema.file_views import (
+    FOLDERS,
+    HARD_LINKS,
+    IDENTICAL_FILES,
+    MISSING_FILES,
+    PRESENT_FILES,
+    ROOTS_NOW,
+    UPGRADES,
+)
+from tasks.schema.view import View
 
-
-@dataclass(frozen=True)
-class View:
-    """One view of the warehouse."""
-
-    name: str
-    words: str
-    """What it shows and what one row is."""
-    sql: str
-    """Its query, without a semicolon."""
-
+__all__ = ["OLD_CODECS", "View", "views"]
 
 OLD_CODECS = (
     "flv1", "h263", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4v3", "rv30", "rv40", "svq3",
@@ -26,12 +25,6 @@ OLD_CODECS = (
 """Video codecs that came before H.264, as ffprobe names them."""
 
 _OLD = ", ".join(f"'{codec}'" for codec in OLD_CODECS)
-
-PRESENT_FILES = View(
-    "present_files",
-    "The files that are there: one row a file, columns as in files.",
-    "SELECT * FROM files WHERE missing_since_at IS NULL",
-)
 
 FILE_TITLES = View(
     "file_titles",
@@ -150,7 +143,8 @@ LEFT JOIN texts USING (file_id)
 COPIES = View(
     "copies",
     "Every copy of every movie and episode, the best first: one row a file and movie or episode. Editions and the parts "
-    "of a split movie count apart. The best has the larger picture, then the higher bit rate, then the larger file.",
+    "of a split movie count apart. The best has the larger picture, then the higher bit rate, then the larger file. A "
+    "hard link is one of several paths of the library to the same content (see hard_links): another name, no more bytes.",
     """
 SELECT
     places.title_id, library.title, library.year, places.season_number, places.episode_number, library.edition,
@@ -163,7 +157,8 @@ SELECT
             library.size_bytes DESC, library.path
     ) AS rank,
     library.file_id, library.quality, library.hdr_format, library.video_codec, library.field_order, library.bitrate_bps,
-    library.size_bytes, library.probe_status, library.path
+    library.size_bytes, library.file_id IN (SELECT file_id FROM hard_links) AS is_hard_link, library.probe_status,
+    library.path
 FROM file_titles AS places JOIN library USING (file_id)
 WHERE places.kind = 'movie' OR places.episode_number IS NOT NULL
 WINDOW copies AS (
@@ -434,10 +429,12 @@ def views() -> list[View]:
     """All views, each after those it uses."""
     return [
         PRESENT_FILES,
+        HARD_LINKS,
         FILE_TITLES,
         LIBRARY,
         COPIES,
         DUPLICATES,
+        IDENTICAL_FILES,
         UNMATCHED,
         MISSING_EPISODES,
         MISSING_ARTWORK,
@@ -448,6 +445,10 @@ def views() -> list[View]:
         AUDIO_LANGUAGES,
         SUBTITLE_LANGUAGES,
         UPGRADE_CANDIDATES,
+        UPGRADES,
+        MISSING_FILES,
+        FOLDERS,
+        ROOTS_NOW,
         COLLECTIONS_INCOMPLETE,
         LATEST_RUN,
         STANDING,

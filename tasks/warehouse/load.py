@@ -14,7 +14,8 @@ from tasks.core.settings import WarehouseSettings
 from tasks.core.stopwatch import record_value, span
 from tasks.schema import table as table_called
 from tasks.schema import warehouse_tables
-from tasks.schema.runs import Failures, Quarantine, Runs
+from tasks.schema.files import Purges
+from tasks.schema.runs import Failures, FileEvents, Quarantine, Runs
 from tasks.schema.table import Table
 from tasks.staging import Collected
 from tasks.warehouse.connect import opened_read_only
@@ -23,8 +24,11 @@ from tasks.warehouse.migrate import current_layout, found_layout, migrate
 from tasks.warehouse.publish import publishing
 from tasks.warehouse.runs import PARTS, RunRecord, pending_records
 
-_OF_THE_RUN: tuple[type[Table], ...] = (Failures, Quarantine)
+_OF_THE_RUN: tuple[type[Table], ...] = (Failures, Quarantine, FileEvents)
 """Tables of which ``collect`` makes all rows of its run: no row is an answer too, after a retry that mended all."""
+
+_OUTLIVES_ITS_FILE: tuple[type[Table], ...] = (FileEvents,)
+"""What happened to a file is still true when nothing else is known of it any more."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class LoadResult:
 
 
 def load(collected: Collected, warehouse: Path, *, data_dir: Path, settings: WarehouseSettings) -> LoadResult:
-    """Publish the warehouse with the collected rows and all records of runs that it lacks.
+    """Publish the warehouse with the collected rows and all records of runs that it lacks, without the purged files.
 
     Loading the same rows twice gives the same tables. Where there are no rows, and the warehouse has the layout of this
     program, nothing is written: the record of such a run waits for the next load.
@@ -61,6 +65,7 @@ def load(collected: Collected, warehouse: Path, *, data_dir: Path, settings: War
         known_runs = {run_id for (run_id,) in connection.execute("SELECT run_id FROM runs").fetchall()}
         records, refused = pending_records(data_dir, loaded=known_runs, since_ns=written_ns)
         rows = load_collected(connection, collected)
+        _purge(connection, collected)
         rows |= load_records(connection, [_without_collected(record, collected) for record in records])
         if refused:
             _load_refused_records(connection, Quarantine.frame(r | {"run_id": collected.run_id} for r in refused))
@@ -137,6 +142,21 @@ def load_records(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRec
                 _Incoming(table, quoted(name), ["run_id"], f"SELECT * FROM (VALUES {run_ids}) AS r(run_id)")
             )
     return _load(connection, incoming)
+
+
+def _purge(connection: duckdb.DuckDBPyConnection, collected: Collected) -> None:
+    """Take every row of the purged files out of the tables that have a row, or several, a file.
+
+    It comes after the new rows: where a step has staged something for a file that goes, that goes too.
+    """
+    if Purges.table_name() not in collected.rows:
+        return
+    purged = f"SELECT file_id FROM {_parquet(collected.path(Purges))}"
+    for table in warehouse_tables():
+        if "file_id" in table.key() and table not in _OUTLIVES_ITS_FILE:
+            with span("load.purge", item=table.table_name()):
+                connection.execute(f"DELETE FROM {quoted(table.table_name())} WHERE file_id IN ({purged})").fetchall()
+    progress.advance("load", collected.rows[Purges.table_name()])
 
 
 def _load_refused_records(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:

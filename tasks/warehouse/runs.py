@@ -18,10 +18,10 @@ from pandera.errors import SchemaError
 
 from tasks.core import atomic
 from tasks.core.layout import DataFolder
-from tasks.schema.runs import Failures, Quarantine, Runs, RunSkips, RunStages
+from tasks.schema.runs import Failures, Quarantine, RunRoots, Runs, RunSkips, RunStages
 from tasks.schema.table import Table
 
-PARTS: tuple[type[Table], ...] = (RunStages, RunSkips, Failures, Quarantine)
+PARTS: tuple[type[Table], ...] = (RunStages, RunRoots, RunSkips, Failures, Quarantine)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def write_run_record(data_dir: Path, record: Mapping[str, Any]) -> Path:
     """Write the record of a run; a second one of the same run takes the first's place.
 
     Args:
-        record: columns of ``runs``, and under ``run_stages``, ``run_skips``, ``failures`` and ``quarantine`` lists of
-            rows without their ``run_id``. Further keys are kept for the report and not loaded.
+        record: columns of ``runs``, and under ``run_stages``, ``run_roots``, ``run_skips``, ``failures`` and
+            ``quarantine`` lists of rows without their ``run_id``. Further keys are kept for the report and not loaded.
 
     Raises:
         KeyError, TypeError, pandera.errors.SchemaError: it is no record of a run; our bug, better seen now than by

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tasks.core.clock import utc_now
 from tasks.core.settings import WarehouseSettings
-from tasks.schema.files import Files, Identities
-from tasks.schema.probes import Probes
+from tasks.schema.files import Files, Identities, Roots
+from tasks.schema.probes import ContentHashes, Probes
 from tasks.schema.titles import Artwork, ArtworkWanted, Collections, Matches, Titles
 from tasks.staging import Collected
 from tasks.step import step
@@ -16,7 +16,7 @@ from tasks.warehouse import load as room
 from tasks.warehouse.load import LoadResult
 from tasks.warehouse.snapshot import write_snapshot
 
-_PLANNED_WITH = (Files, Probes, Identities, Matches, Titles, Collections, ArtworkWanted, Artwork)
+_PLANNED_WITH = (Roots, Files, Probes, ContentHashes, Identities, Matches, Titles, Collections, ArtworkWanted, Artwork)
 
 
 @step("snapshot")

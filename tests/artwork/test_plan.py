@@ -9,8 +9,8 @@ import pytest
 from tasks.artwork.plan import plan
 from tasks.core.ids import artwork_id
 from tasks.core.settings import ArtworkSettings
-from tasks.schema.files import Files, Identities
-from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted, Matches
+from tasks.schema.files import Files, Identities, PresentFiles
+from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted, Matches, Titles
 from tasks.staging import known_path, write_staged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,11 +78,14 @@ def library(tmp_path):
     def build(*, known=None, scraped=(), file=None, identity=None, run="run"):
         staging = tmp_path / "staging" / run
         owned = {Files: [file or a_file()], Identities: [identity or an_identity()], Matches: [MATCH]}
-        rows = owned | {ArtworkWanted: [], Artwork: []}
+        rows = owned | {Titles: [], ArtworkWanted: [], Artwork: []}
         for table, frame in (rows | (known or {})).items():
             path = known_path(table, staging=staging)
             path.parent.mkdir(parents=True, exist_ok=True)
             table.frame(frame).write_parquet(path)
+        is_there = (file or a_file()).get("missing_since_at") is None
+        present = PresentFiles.frame([{"file_id": "f1"}] if is_there else [])
+        write_staged({PresentFiles: present}, staging=staging, stage="plan")
         write_staged({ArtworkCandidates: ArtworkCandidates.frame(scraped)}, staging=staging, stage="scrape")
         return staging
 

@@ -10,10 +10,11 @@ import pytest
 from tasks.collect.collect import collect
 from tasks.collect.task import collect as door
 from tasks.core.errors import ProbeTimedOut, UnreadableVideo
+from tasks.schema.files import Files, Purges
 from tasks.schema.probes import Probes, VideoStreams
 from tasks.schema.runs import Failures, Quarantine
-from tasks.staging import Batch, Ledger, Outcome, cut
-from tests.schema.builders import a_probe, a_video_stream
+from tasks.staging import Batch, Ledger, Outcome, cut, write_staged
+from tests.schema.builders import a_file, a_probe, a_video_stream
 
 ODD = "we[i]rd*?=1 \N{FILM FRAMES}\n[red] \"quoted\" 'x'"
 """A name with everything that patterns, terminals and SQL may trip over."""
@@ -152,6 +153,29 @@ def test_collecting_anew_leaves_nothing_of_the_first_time(staging):
     assert ({"failures": 1}, {"probes": 1}) == (before.rows, after.rows)
     assert ["probes.parquet"] == [path.name for path in Path(after.folder).iterdir()]
     assert before.content != after.content
+
+
+def test_purges_are_carried_along(staging):
+    """
+    Files whose rows go are handed on, each once, also where there is nothing else to load.
+    """
+    purges = Purges.frame([{"file_id": "a"}, {"file_id": "b"}, {"file_id": "a"}])
+    write_staged({Purges: purges}, staging=staging, stage="plan")
+
+    collected = collect(staging, run_id="r")
+
+    assert {"purges": 2} == collected.rows
+    assert ["a", "b"] == collected_rows(collected, Purges)["file_id"].to_list()
+
+
+def test_a_file_that_was_found_again_is_not_purged(staging):
+    """
+    The same run staged a row of files for it: it stays.
+    """
+    purges = Purges.frame([{"file_id": "a"}])
+    write_staged({Purges: purges, Files: Files.frame([a_file("a")])}, staging=staging, stage="plan")
+
+    assert {"files": 1} == collect(staging, run_id="r").rows
 
 
 def test_nothing_staged_is_nothing_to_load(staging):

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
-from collections.abc import Iterable
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.core.settings import DiscoverySettings
-from tasks.discovery.walk import Walk
+from tasks.discovery import folder
+from tasks.discovery.folder import Lister
+from tasks.discovery.walk import Crew, Start, Walk, threads_for
+
+EACH_PROFILE = pytest.mark.parametrize("profile", ["local", "remote"])
+
+
+@pytest.fixture(scope="module")
+def very_many(tmp_path_factory) -> Iterator[Path]:
+    """100,000 names in one folder, all of one file: links are made faster than files, and are gone sooner."""
+    root = tmp_path_factory.mktemp("very_many")
+    for part in range(2):  # a file of ext4 may have 65,000 names
+        first = root / f"{part}.mkv"
+        first.touch()
+        for number in range(1, 50_000):
+            os.link(first, root / f"{part} {number}.mkv")
+    yield root
+    shutil.rmtree(root)
 
 
 def a_file(path: Path, content: bytes = b"x") -> Path:
@@ -22,7 +44,7 @@ def a_file(path: Path, content: bytes = b"x") -> Path:
 def walked(root: Path, **settings) -> tuple[list[str], dict[str, int], Walk]:
     walk = Walk(os.fsencode(root), DiscoverySettings(**settings))
     found = sorted(os.fsdecode(os.path.relpath(listing[0], os.fsencode(root))) for listing in walk.files(walk.root))
-    return found, {reason: skip.entry_count for reason, skip in walk.skips.items()}, walk
+    return found, {reason: skip.entry_count for reason, skip in walk.tally.skips.items()}, walk
 
 
 def test_a_listing_is_what_stat_says(tmp_path):
@@ -84,11 +106,12 @@ def test_what_is_passed_over_is_counted_with_its_reason(tmp_path, entry, reason)
     found, skips, walk = walked(tmp_path)
 
     assert ([], {reason: 1}) == (found, skips)
-    assert os.fsencode(tmp_path / entry.split("/")[0]) == walk.skips[reason].example
+    assert os.fsencode(tmp_path / entry.split("/")[0]) == walk.tally.skips[reason].example
 
 
+@EACH_PROFILE
 @pytest.mark.parametrize("marker", [".nomedia", ".ignore"])
-def test_a_marker_closes_its_folder(tmp_path, marker):
+def test_a_marker_closes_its_folder(tmp_path, marker, profile):
     """
     Nothing of a folder with a marker is found, whatever the order in which the system lists it, nor anything below.
     """
@@ -96,9 +119,65 @@ def test_a_marker_closes_its_folder(tmp_path, marker):
         a_file(tmp_path / "closed" / name)
     a_file(tmp_path / "open" / "c.mkv")
 
-    found, skips, _ = walked(tmp_path)
+    found, skips, _ = walked(tmp_path, profile=profile)
 
     assert (["open/c.mkv"], {"nomedia": 1}) == (found, skips)
+
+
+@EACH_PROFILE
+@pytest.mark.parametrize("ignore_hidden", [True, False])
+def test_a_marker_closes_a_large_folder(tmp_path, monkeypatch, profile, ignore_hidden):
+    """
+    Also one that is not held in memory as a whole, wherever in it the marker is listed.
+    """
+    monkeypatch.setattr(folder, "ENTRIES_AT_ONCE", 10)
+    for number in range(50):
+        a_file(tmp_path / "closed" / f"{number}.mkv")
+        a_file(tmp_path / "closed" / f"{number}.txt")
+        a_file(tmp_path / "closed" / f"below {number}" / "a.mkv")
+    a_file(tmp_path / "closed" / ".nomedia")
+    a_file(tmp_path / "open" / "c.mkv")
+
+    found, skips, _ = walked(tmp_path, profile=profile, ignore_hidden=ignore_hidden)
+
+    assert (["open/c.mkv"], {"nomedia": 1}) == (found, skips)
+
+
+@EACH_PROFILE
+def test_questions_are_counted(tmp_path, profile):
+    """
+    One listing a folder, one stat a video file, none for what is passed over.
+    """
+    for number in range(30):
+        a_file(tmp_path / f"{number % 5}" / f"{number}.mkv")
+        a_file(tmp_path / f"{number % 5}" / f"{number}.txt")
+
+    _, _, walk = walked(tmp_path, profile=profile)
+
+    assert (6, 30) == (walk.tally.folder_count, walk.tally.stat_count)
+
+
+def test_both_profiles_find_the_same(tmp_path):
+    """
+    Several threads and parts of folders change nothing in what is found, passed over and counted.
+    """
+    for number in range(2_000):
+        a_file(tmp_path / "flat" / f"{number}.{('mkv', 'txt', 'MP4')[number % 3]}")
+    for number in range(300):
+        a_file(tmp_path / f"Show {number % 20}" / f"Season {number % 6}" / f"[red]{number}.mkv")
+    (tmp_path / "Show 1" / "up").symlink_to(tmp_path)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).mkdir()
+
+    def everything(profile: str) -> tuple[object, ...]:
+        walk = Walk(os.fsencode(tmp_path), DiscoverySettings(profile=profile))
+        listings = sorted(walk.files(walk.root))
+        counts = {reason: skip.entry_count for reason, skip in walk.tally.skips.items()}
+        return listings, counts, walk.tally.folder_count, walk.tally.stat_count
+
+    local, remote = everything("local"), everything("remote")
+
+    assert 1_633 == len(local[0])  # 1,333 of 2,000 and all 300
+    assert local == remote
 
 
 def test_what_is_no_file_is_not_listed(tmp_path):
@@ -177,26 +256,25 @@ class TestSymlinks:
         assert ([], {"symlink": 1}) == (found, skips)
 
 
+@EACH_PROFILE
 class TestErrors:
-    def test_a_folder_that_cannot_be_listed_is_unknown(self, tmp_path):
+    def test_a_folder_that_vanished_is_unknown(self, tmp_path, profile):
         """
-        A folder that is gone when the walk comes to it is an error of that folder; the rest is found.
+        A folder that is gone when the walk comes to it is an error of that folder; the other start is found.
         """
         a_file(tmp_path / "a" / "a.mkv")
-        a_file(tmp_path / "b" / "b.mkv")
-        walk = Walk(os.fsencode(tmp_path), DiscoverySettings())
+        root = os.fsencode(tmp_path)
+        starts = [Start(root, root + b"/gone", True), Start(root, root + b"/a", True)]
 
-        files = walk.files(walk.root)
-        first = next(files)[0]
-        other = tmp_path / ("b" if b"a.mkv" in first else "a")
-        other.rename(tmp_path.with_name(tmp_path.name + "-moved"))
-        rest = list(files)
+        pieces = list(Crew(starts, DiscoverySettings(), threads=threads_for(profile, DiscoverySettings())))
 
-        assert [] == rest
-        assert [os.fsencode(other)] == [unlisted.folder for unlisted in walk.unlisted]
+        ends = {piece.start: piece.end for piece in pieces if piece.end}
+        assert [root + b"/a/a.mkv"] == [listing[0] for piece in pieces for listing in piece.files]
+        assert [root + b"/gone"] == [unlisted.folder for unlisted in ends[0].unlisted]
+        assert [] == ends[1].unlisted
 
     @pytest.mark.usefixtures("without_privileges")
-    def test_a_folder_without_permission_is_unknown(self, tmp_path):
+    def test_a_folder_without_permission_is_unknown(self, tmp_path, profile):
         """
         Neither a folder that may not be read nor one that may not be entered ends the walk; both are named.
         """
@@ -207,13 +285,13 @@ class TestErrors:
         (tmp_path / "b").chmod(0o600)
 
         try:
-            found, _, walk = walked(tmp_path)
+            found, _, walk = walked(tmp_path, profile=profile)
         finally:
             (tmp_path / "a").chmod(0o700)
             (tmp_path / "b").chmod(0o700)
 
         assert ["c/c.mkv"] == found
-        assert {os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b")} == {u.folder for u in walk.unlisted}
+        assert {os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b")} == {u.folder for u in walk.tally.unlisted}
 
 
 def test_every_entry_is_found_or_counted(tmp_path):
@@ -229,13 +307,100 @@ def test_every_entry_is_found_or_counted(tmp_path):
     assert (50, {"extension": 150}) == (len(found), skips)
 
 
-def test_one_folder_may_hold_very_many_files(tmp_path):
+@EACH_PROFILE
+def test_one_folder_may_hold_very_many_files(very_many, profile):
     """
-    20,000 files in one folder are one listing each.
+    100,000 files in one folder are one listing each, and are counted as one stat each and two for the markers.
     """
-    for number in range(20_000):
-        os.close(os.open(tmp_path / f"{number}.mkv", os.O_CREAT | os.O_WRONLY))
+    walk = Walk(os.fsencode(very_many), DiscoverySettings(profile=profile))
 
-    found = sum(1 for _ in Walk(os.fsencode(tmp_path), DiscoverySettings()).files(os.fsencode(tmp_path)))
+    found = {listing[0] for listing in walk.files(walk.root)}
 
-    assert 20_000 == found
+    assert (100_000, 100_002) == (len(found), walk.tally.stat_count)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux tells it")
+@EACH_PROFILE
+def test_memory_does_not_grow_with_the_folder(very_many, profile):
+    """
+    Holding 100,000 entries would take more than 30 MB (100 bytes an entry, 200 a path and row); the walk grows by less
+    than 10.
+    """
+    code = (
+        "import os, resource, sys\n"
+        "from tasks.core.settings import DiscoverySettings\n"
+        "from tasks.discovery.walk import Walk\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "root = os.fsencode(sys.argv[1])\n"
+        "walk = Walk(root, DiscoverySettings(profile=sys.argv[2]))\n"
+        "before = peak()\n"
+        "assert 100_000 == sum(1 for _ in walk.files(root))\n"
+        "print(peak() - before)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(very_many), profile], capture_output=True, text=True, check=True
+    )
+
+    assert int(done.stdout) < 10 * 1024
+
+
+def test_a_walk_that_is_not_heard_out_ends(tmp_path):
+    """
+    Whoever stops half-way leaves no thread behind that waits to hand over.
+    """
+    for number in range(40):
+        a_file(tmp_path / f"{number}" / "a.mkv")
+    before = threading.active_count()
+
+    files = Walk(os.fsencode(tmp_path), DiscoverySettings(profile="remote")).files(os.fsencode(tmp_path))
+    next(files)
+    files.close()
+
+    until = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert before == threading.active_count()
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_dead_disk(tmp_path, monkeypatch):
+    """
+    An error that is not the disk's ends the walk and is raised.
+    """
+    monkeypatch.setattr(Lister, "list_folder", None)
+
+    with pytest.raises(TypeError):
+        list(Walk(os.fsencode(tmp_path), DiscoverySettings()).files(os.fsencode(tmp_path)))
+
+
+def test_a_folder_that_answers_late_is_tried_again_later(tmp_path, monkeypatch):
+    """
+    It is unknown in the walk that waited in vain; once it has answered, the next walk finds all of it, and no thread is
+    left.
+    """
+    for name in ("a", "b", "late"):
+        a_file(tmp_path / name / "a.mkv")
+    answers, scandir = threading.Event(), os.scandir
+
+    def slow_scandir(path):
+        if path.endswith(b"/late"):
+            answers.wait()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", slow_scandir)
+    before = threading.active_count()
+
+    first, _, walk = walked(tmp_path, deadline_s=0.2)
+    answers.set()
+    until = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    second, _, again = walked(tmp_path, deadline_s=30)
+
+    assert ["a/a.mkv", "b/a.mkv"] == first
+    assert ["a/a.mkv", "b/a.mkv", "late/a.mkv"] == second
+    assert ([os.fsencode(tmp_path / "late")], []) == (
+        [unlisted.folder for unlisted in walk.tally.unlisted],
+        again.tally.unlisted,
+    )
+    assert before == threading.active_count()

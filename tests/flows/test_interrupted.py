@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.standin.faults import RequestLog
+from tasks.standin.library import toy_facts
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
 from tests.flows.house import TOKEN, Done, House, a_house, processes_of, until
@@ -189,6 +190,16 @@ def test_after_a_kill_finished_calls_are_not_repeated(endings):
     assert DETAILS <= sum(details) <= DETAILS + 1
 
 
+def test_after_a_kill_what_was_measured_is_taken_over(endings, toy_library):
+    """
+    All files were measured when the kill came. Only those that could not be read are tried again.
+    """
+    facts, record = toy_facts(toy_library), endings.killed.next.record
+
+    assert facts.unreadable_count == record["probe_count"]
+    assert facts.file_count - facts.unreadable_count == record["counters"]["resumed_measurements"]
+
+
 def test_after_a_kill_the_tables_are_those_of_an_undisturbed_run(endings, refreshed):
     """
     All tables about the library are equal, the times of the runs aside.
@@ -198,7 +209,7 @@ def test_after_a_kill_the_tables_are_those_of_an_undisturbed_run(endings, refres
         "WHERE NOT internal AND data_type NOT LIKE 'TIMESTAMP%' AND table_name IN "
         "(SELECT table_name FROM duckdb_tables() WHERE NOT internal) GROUP BY table_name"
     )
-    about_runs = {"runs", "run_stages", "run_skips", "failures", "quarantine", "responses"}
+    about_runs = {"runs", "run_stages", "run_roots", "run_skips", "file_events", "failures", "quarantine", "responses"}
     tables = {name: named for name, named in columns if name not in about_runs and not name.startswith("_")}
 
     assert {"files", "probes", "identities", "titles", "episodes", "credits", "artwork"} <= set(tables)

@@ -2,42 +2,107 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
-from tasks.plan.files import decide_files, files_to_identify, files_to_probe, present_files, with_roots
-from tasks.schema.files import Files, Identities, Listings
-from tasks.schema.probes import Probes
+from tasks.core.settings import RemovalSettings
+from tasks.plan.files import (
+    Disk,
+    Known,
+    decide_files,
+    files_to_hash,
+    files_to_identify,
+    files_to_probe,
+    present_files,
+    with_roots,
+)
+from tasks.plan.guard import Scope
+from tasks.schema.files import Files, Fingerprints, Identities, ListingErrors, Listings, RootListings, Roots
+from tasks.schema.probes import ContentHashes, Probes
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 DISK = {"root": "/v", "extension": ".mkv", "size_bytes": 10, "mtime_ns": 1, "ctime_ns": 2, "inode": 3, "device": 4}
+ROOT = {"file_system": "ext4", "top_folders": [], "device": 4}
+
+
+def number_of(path: str) -> int:
+    """An inode of its own for every path."""
+    return int.from_bytes(path.encode()[-7:], "big")
 
 
 def listing(path: str = "/v/a.mkv", **facts):
-    return {**DISK, "path": path, "path_bytes": path.encode(), **facts}
+    return {**DISK, "inode": number_of(path), "path": path, "path_bytes": path.encode(), **facts}
 
 
 def known(path: str = "/v/a.mkv", **facts):
-    row = {**DISK, "file_id": f"id of {path}", "path": path, "path_bytes": path.encode(), "first_seen_at": THEN}
-    return row | facts
+    row = {"file_id": f"id of {path}", "path": path, "path_bytes": path.encode(), "first_seen_at": THEN}
+    return {**DISK, "inode": number_of(path)} | row | facts
 
 
-def decide(listings, known_files, *, unknown_folders=(), roots=(b"/v",)):
+def root_listing(root: str = "/v", **facts):
+    fixed = {"root": root, "path_bytes": root.encode(), "profile": "local", "profile_reason": "a local disk"}
+    return {**ROOT, **fixed, **facts}
+
+
+def known_root(root: str = "/v", **facts):
+    fixed = {"root": root, "path_bytes": root.encode(), "file_count": 1, "first_seen_at": THEN, "changed_at": THEN}
+    return {**ROOT, **fixed, **facts}
+
+
+def decide(
+    listings,
+    known_files,
+    *,
+    errors=(),
+    scopes=(("/v", "/v"),),
+    roots=(),
+    now_roots=None,
+    fingerprints=(),
+    prints=(),
+    confirmed=(),
+    removal=None,
+    absent=(),
+):
+    seen_roots = [root_listing(root) for root, _ in scopes] if now_roots is None else now_roots
+    folders = [{"path": f, "path_bytes": f.encode(), "root": "/v", "reason": "Input/output error"} for f in errors]
     return decide_files(
-        Listings.frame(listings),
-        Files.frame(known_files),
-        scanned_roots=roots,
-        unknown_folders=unknown_folders,
+        Disk(
+            scopes=[Scope(root.encode(), folder.encode()) for root, folder in scopes],
+            listings=Listings.frame(listings),
+            listing_errors=ListingErrors.frame(folders),
+            root_listings=RootListings.frame(seen_roots),
+            fingerprints=Fingerprints.frame(fingerprints),
+        ),
+        Known(
+            files=Files.frame(known_files),
+            roots=Roots.frame(roots),
+            prints=pl.DataFrame(
+                prints, schema={"file_id": pl.String, "fingerprint": pl.String, "content_hash": pl.String}
+            ),
+            absent=absent,
+        ),
+        run_id="run",
+        removal=removal or RemovalSettings(),
+        confirmed=[root.encode() for root in confirmed],
         now=NOW,
     )
+
+
+def vanished(decisions):
+    return decisions.rows.filter(pl.col("missing_since_at") == NOW)["path"].to_list()
+
+
+def events(decisions):
+    return list(decisions.events.select("event", "path", "earlier_path", "proof").iter_rows())
 
 
 def a_probe(file_id="id of /v/a.mkv", **facts):
     row = {"status": "ok", "playable": True, "engine": "pyav", "engine_version": "1", "probed_at": THEN}
     counts = {f"{k}_count": 1 for k in ("video_stream", "audio_stream", "subtitle_stream", "chapter", "attachment")}
-    disk = {k: DISK[k] for k in ("size_bytes", "mtime_ns", "ctime_ns", "inode")}
+    disk = {k: DISK[k] for k in ("size_bytes", "mtime_ns", "ctime_ns")} | {"inode": number_of("/v/a.mkv")}
     return row | counts | disk | {"file_id": file_id} | facts
 
 
@@ -49,7 +114,7 @@ class TestDecideFiles:
         decisions = decide([listing("/v/a.mkv"), listing("/v/b.mkv")], [known("/v/a.mkv"), known("/v/b.mkv")])
 
         assert 0 == decisions.rows.height
-        assert ["id of /v/a.mkv", "id of /v/b.mkv"] == decisions.present["file_id"].to_list()
+        assert ["id of /v/a.mkv", "id of /v/b.mkv"] == decisions.listed["file_id"].to_list()
 
     def test_a_new_file_gets_an_id_and_the_time_it_was_seen(self):
         """
@@ -64,13 +129,13 @@ class TestDecideFiles:
         """
         A file keeps its id when it moves; another file that appears at the old path gets another id.
         """
-        first_id = decide([listing("/v/a.mkv")], []).present["file_id"][0]
+        first_id = decide([listing("/v/a.mkv")], []).listed["file_id"][0]
         moved = known("/v/moved.mkv", file_id=first_id)
 
         decisions = decide([listing("/v/a.mkv"), listing("/v/moved.mkv")], [moved])
 
-        assert 2 == decisions.present["file_id"].n_unique()
-        assert first_id == decisions.present.filter(path="/v/moved.mkv")["file_id"][0]
+        assert 2 == decisions.listed["file_id"].n_unique()
+        assert first_id == decisions.listed.filter(path="/v/moved.mkv")["file_id"][0]
 
     @pytest.mark.parametrize(
         ("fact", "changed_count"), [("size_bytes", 1), ("mtime_ns", 1), ("ctime_ns", 0), ("inode", 0), ("device", 0)]
@@ -84,20 +149,30 @@ class TestDecideFiles:
         assert ["id of /v/a.mkv"] == decisions.rows["file_id"].to_list()
         assert changed_count == decisions.changed_count
 
+    def test_other_roots_are_left_alone(self):
+        """
+        A refresh of one folder says nothing about the files of another, also where its name begins alike.
+        """
+        decisions = decide([listing("/v/a.mkv")], [known("/v/a.mkv"), known("/v2/b.mkv"), known("/w/c.mkv")])
+
+        assert [] == vanished(decisions)
+
+
+class TestVanished:
     def test_a_vanished_file_is_marked_not_removed(self):
         """
         A file that a complete listing no longer has gets the time since when it is missing, and keeps its row.
         """
         decisions = decide([listing("/v/a.mkv")], [known("/v/a.mkv"), known("/v/gone.mkv")])
 
-        assert 1 == decisions.vanished_count
         assert [("/v/gone.mkv", NOW)] == list(decisions.rows.select("path", "missing_since_at").iter_rows())
+        assert [("vanished", "/v/gone.mkv", None, None)] == events(decisions)
 
     def test_a_file_that_is_missing_already_is_left_alone(self):
         """
         The time since when a file is missing does not move with every run.
         """
-        gone = known("/v/gone.mkv", missing_since_at=THEN)
+        gone = known("/v/gone.mkv", missing_since_at=NOW - timedelta(days=1))
 
         assert 0 == decide([listing("/v/a.mkv")], [known("/v/a.mkv"), gone]).rows.height
 
@@ -107,36 +182,253 @@ class TestDecideFiles:
         """
         decisions = decide([listing()], [known(missing_since_at=THEN)])
 
-        assert 1 == decisions.returned_count
         assert [("id of /v/a.mkv", None)] == list(decisions.rows.select("file_id", "missing_since_at").iter_rows())
-
-    def test_an_empty_root_says_nothing_about_its_files(self):
-        """
-        An unmounted disk looks like an empty folder: nothing is marked.
-        """
-        assert 0 == decide([], [known("/v/a.mkv"), known("/v/b.mkv")]).rows.height
+        assert [("returned", "/v/a.mkv", None, "path")] == events(decisions)
 
     def test_below_a_folder_that_could_not_be_listed_nothing_is_gone(self):
         """
-        An error is "unknown", never "gone".
+        An error is "unknown", never "gone": also for a folder beside it the run does not claim a good look.
+        """
+        library = [known("/v/a.mkv"), known("/v/sick/b.mkv"), known("/v/gone.mkv")]
+
+        decisions = decide([listing("/v/a.mkv")], library, errors=["/v/sick"])
+
+        assert ["/v/gone.mkv"] == vanished(decisions)
+        assert ("partly unknown", 1) == (decisions.run_roots[0]["state"], decisions.run_roots[0]["held_back_count"])
+
+    @pytest.mark.parametrize(
+        ("listed", "roots", "now_roots", "errors"),
+        [
+            pytest.param([], [], [], ["/v"], id="missing or not answering"),
+            pytest.param([], [], None, [], id="empty mount point"),
+            pytest.param(["/v/note.mkv"], [{}], [{"device": 5}], [], id="another device"),
+            pytest.param(
+                ["/v/x/new.mkv"],
+                [{"top_folders": ["Films", "Shows"]}],
+                [{"top_folders": ["x"]}],
+                [],
+                id="another disk of the same number",
+            ),
+            pytest.param(["/v/a.mkv"], [{}], [{"has_marker": False}], [], id="no marker"),
+        ],
+    )
+    def test_a_root_in_doubt_says_nothing_about_its_files(self, listed, roots, now_roots, errors):
+        """
+        Missing, empty, another device, none of its folders, no marker: nothing is marked, whatever the numbers.
         """
         decisions = decide(
-            [listing("/v/a.mkv")], [known("/v/a.mkv"), known("/v/sick/b.mkv")], unknown_folders=[b"/v/sick"]
+            [listing(path) for path in listed],
+            [known("/v/a.mkv"), known("/v/b.mkv")],
+            roots=[known_root(**facts) for facts in roots],
+            now_roots=None if now_roots is None else [root_listing(**facts) for facts in now_roots],
+            errors=errors,
         )
 
-        assert 0 == decisions.vanished_count
+        assert [] == vanished(decisions)
+        assert "unknown" == decisions.run_roots[0]["state"]
+        assert decisions.run_roots[0]["reason"]
 
-    def test_other_roots_are_left_alone(self):
+    @pytest.mark.parametrize(
+        ("known_count", "missing_count", "marked"),
+        [(11, 10, True), (12, 11, False), (200, 20, True), (200, 21, False), (5, 4, True)],
+    )
+    def test_too_much_at_once_is_not_believed(self, known_count, missing_count, marked):
         """
-        A refresh of one folder says nothing about the files of another, also where its name begins alike.
+        More than ten files and more than a tenth of the root: a person is asked first.
         """
-        decisions = decide([listing("/v/a.mkv")], [known("/v/a.mkv"), known("/v2/b.mkv"), known("/w/c.mkv")])
+        library = [known(f"/v/{n}.mkv") for n in range(known_count)]
 
-        assert 0 == decisions.vanished_count
+        decisions = decide([listing(f"/v/{n}.mkv") for n in range(missing_count, known_count)], library)
+
+        assert (missing_count if marked else 0) == len(vanished(decisions))
+        assert ("good" if marked else "held back") == decisions.run_roots[0]["state"]
+        assert (0 if marked else missing_count) == decisions.run_roots[0]["held_back_count"]
+
+    def test_a_confirmed_root_is_believed_also_when_it_is_missing(self):
+        """
+        A person who says that the disk is gone for good is believed; a folder in it that fails is still unknown.
+        """
+        library = [known(f"/v/{n}.mkv") for n in range(50)]
+
+        assert 50 == len(vanished(decide([], library, confirmed=["/v"], now_roots=[], errors=["/v"])))
+        sick = decide([listing("/v/0.mkv")], [*library, known("/v/sick/b.mkv")], confirmed=["/v"], errors=["/v/sick"])
+        assert "/v/sick/b.mkv" not in vanished(sick)
+        assert 49 == len(vanished(sick))
+
+    def test_a_disk_mounted_below_the_root_may_be_away(self):
+        """
+        All files of one device are missing, the root lies on another: that disk is not mounted.
+        """
+        library = [known("/v/a.mkv"), known("/v/pool/b.mkv", device=9), known("/v/c.mkv")]
+
+        decisions = decide([listing("/v/a.mkv")], library, roots=[known_root()])
+
+        assert ["/v/c.mkv"] == vanished(decisions)
+        assert 1 == decisions.run_roots[0]["held_back_count"]
+
+    def test_a_new_device_number_is_accepted_for_the_next_run(self):
+        """
+        A boot numbers devices anew: this run marks nothing, the next one looks at the root as it is now.
+        """
+        library = [known("/v/a.mkv"), known("/v/b.mkv"), known("/v/gone.mkv")]
+        listed = [listing("/v/a.mkv", device=7), listing("/v/b.mkv", device=7)]
+
+        first = decide(listed, library, roots=[known_root()], now_roots=[root_listing(device=7)])
+        second = decide(listed, first.rows.to_dicts(), roots=first.roots.to_dicts(), now_roots=[root_listing(device=7)])
+
+        assert [] == vanished(first)
+        assert [7] == first.roots["device"].to_list()
+        assert ["/v/gone.mkv"] == vanished(second)
+
+    def test_a_part_of_a_root_speaks_for_that_part(self):
+        """
+        ``refresh /v/shows`` marks what is gone below it, and nothing elsewhere; the root's own row is left alone.
+        """
+        library = [known("/v/shows/a.mkv"), known("/v/shows/gone.mkv"), known("/v/film.mkv")]
+
+        decisions = decide([listing("/v/shows/a.mkv")], library, scopes=[("/v", "/v/shows")])
+
+        assert ["/v/shows/gone.mkv"] == vanished(decisions)
+        assert 0 == decisions.roots.height
+
+
+class TestPurges:
+    @pytest.mark.parametrize(
+        ("missing_days", "errors", "listed", "purged"),
+        [
+            (7, [], ["/v/a.mkv"], True),
+            (6.9, [], ["/v/a.mkv"], False),
+            (30, ["/v/sick"], ["/v/a.mkv"], False),
+            (30, [], [], False),
+            (30, [], ["/v/a.mkv", "/v/gone.mkv"], False),
+        ],
+    )
+    def test_rows_go_after_two_good_looks_and_seven_days(self, missing_days, errors, listed, purged):
+        """
+        The look that marked the file was the first; an error anywhere, an empty root or the file itself stop it.
+        """
+        gone = known("/v/gone.mkv", missing_since_at=NOW - timedelta(days=missing_days))
+
+        decisions = decide([listing(path) for path in listed], [known("/v/a.mkv"), gone], errors=errors)
+
+        assert (["id of /v/gone.mkv"] if purged else []) == decisions.purges["file_id"].to_list()
+
+
+class TestMoved:
+    def test_a_renamed_file_is_the_same_file(self):
+        """
+        Same inode, size and mtime, and its old place is empty: it keeps its id, and it has not vanished.
+        """
+        decisions = decide([listing("/v/new.mkv", inode=3)], [known("/v/old.mkv", inode=3)])
+
+        assert ["id of /v/old.mkv"] == decisions.listed["file_id"].to_list()
+        assert [("moved", "/v/new.mkv", "/v/old.mkv", "inode")] == events(decisions)
+        assert 0 == decisions.new_count
+
+    def test_files_that_change_places_keep_their_ids(self):
+        """
+        a becomes b and b becomes a: paths say nothing then, inodes all.
+        """
+        library = [known("/v/a.mkv", inode=1), known("/v/b.mkv", inode=2)]
+
+        decisions = decide([listing("/v/a.mkv", inode=2), listing("/v/b.mkv", inode=1)], library)
+
+        assert ["id of /v/b.mkv", "id of /v/a.mkv"] == decisions.listed["file_id"].to_list()
+
+    def test_a_hard_link_is_another_file(self):
+        """
+        The old path is still there: a second name of one content, not a move.
+        """
+        decisions = decide([listing("/v/a.mkv", inode=3), listing("/v/z.mkv", inode=3)], [known("/v/a.mkv", inode=3)])
+
+        assert 1 == decisions.new_count
+        assert "id of /v/a.mkv" == decisions.listed.filter(path="/v/a.mkv")["file_id"][0]
+
+    def test_hard_links_that_move_together_keep_their_own_ids(self):
+        """
+        A renamed folder with several names of one inode: each name keeps its id, by its name.
+        """
+        library = [known(f"/v/old/{name}.mkv", inode=3) for name in "abc"]
+
+        decisions = decide([listing(f"/v/new/{name}.mkv", inode=3) for name in "bca"], library)
+
+        assert [f"id of /v/old/{name}.mkv" for name in "abc"] == decisions.listed["file_id"].to_list()
+
+    def test_another_file_put_in_the_place_of_one_that_moved_away_is_new(self):
+        """
+        The old version went to another folder, a better one lies in its place.
+        """
+        better = listing("/v/film.mkv", inode=8, size_bytes=99)
+
+        decisions = decide([better, listing("/v/old/film.mkv", inode=3)], [known("/v/film.mkv", inode=3)])
+
+        assert "id of /v/film.mkv" == decisions.listed.filter(path="/v/old/film.mkv")["file_id"][0]
+        assert 1 == decisions.new_count
+
+    def test_a_replaced_file_keeps_its_id_and_is_told(self):
+        """
+        Other content under the same path: the same id, so the same match, and an event with both sizes.
+        """
+        decisions = decide([listing(inode=8, size_bytes=99)], [known(inode=3)])
+
+        assert [("replaced", "/v/a.mkv", None, "path")] == events(decisions)
+        assert (10, 99) == decisions.events.select("earlier_size_bytes", "size_bytes").row(0)
+
+    def test_an_inode_in_a_folder_that_was_not_looked_at_proves_nothing(self):
+        """
+        The old place could not be listed: the file may still be there.
+        """
+        decisions = decide([listing("/v/new.mkv", inode=3)], [known("/v/sick/old.mkv", inode=3)], errors=["/v/sick"])
+
+        assert 1 == decisions.new_count
+
+    def test_a_file_that_moved_out_of_a_root_that_was_not_walked_is_recognised(self):
+        """
+        A look at the old place has shown that it is not there.
+        """
+        library = [known("/w/old.mkv", inode=3)]
+
+        assert 1 == decide([listing("/v/new.mkv", inode=3)], library).new_count
+        assert 0 == decide([listing("/v/new.mkv", inode=3)], library, absent=["id of /w/old.mkv"]).new_count
+
+    @pytest.mark.parametrize(
+        ("fingerprint", "content_hash", "proof"),
+        [("f1", None, "fingerprint"), ("f2", None, None), ("f1", "same", "content hash"), ("f1", "other", None)],
+    )
+    def test_a_file_on_another_disk_is_recognised_by_its_content(self, fingerprint, content_hash, proof):
+        """
+        Size and fingerprint, and the hash of the whole where the old one had one.
+        """
+        known_hash = "same" if content_hash else None
+        read = {"path_bytes": b"/v/new.mkv", "size_bytes": 10, "mtime_ns": 1, "inode": 8}
+
+        decisions = decide(
+            [listing("/v/new.mkv", inode=8, device=5)],
+            [known("/v/old.mkv", inode=3, missing_since_at=NOW - timedelta(days=1))],
+            prints=[{"file_id": "id of /v/old.mkv", "fingerprint": "f1", "content_hash": known_hash}],
+            fingerprints=[{**read, "fingerprint": fingerprint, "content_hash": content_hash}],
+        )
+
+        assert ([("returned", "/v/new.mkv", "/v/old.mkv", proof)] if proof else []) == events(decisions)
+
+    def test_ten_thousand_files_that_move_are_no_loss_and_no_work(self):
+        """
+        Moves are found before anything is counted as missing; 0 of them are measured.
+        """
+        library = [known(f"/v/old/{n}.mkv", inode=n + 1) for n in range(10_000)]
+
+        decisions = decide([listing(f"/v/new/{n}.mkv", inode=n + 1) for n in range(10_000)], library)
+
+        measured = Probes.frame(a_probe(row["file_id"], inode=row["inode"]) for row in library)
+        assert 0 == files_to_probe(decisions.listed, measured).height
+        assert ("good", 10_000, 0) == tuple(
+            decisions.run_roots[0][k] for k in ("state", "moved_count", "held_back_count")
+        )
+        assert 0 == decisions.new_count
 
 
 class TestFilesToProbe:
-    present = decide([listing()], [known()]).present
+    present = decide([listing()], [known()]).listed
 
     @pytest.mark.parametrize(
         ("measured", "again"),
@@ -148,6 +440,7 @@ class TestFilesToProbe:
             ({"ctime_ns": 9}, False),
             ({"status": "unreadable"}, False),
             ({"status": "unreadable", "ctime_ns": 9}, True),
+            ({"mtime_ns": 9, "fingerprint": "f1"}, True),
         ],
     )
     def test_a_file_is_measured_again_when_it_changed(self, measured, again):
@@ -156,11 +449,53 @@ class TestFilesToProbe:
         """
         assert again == bool(files_to_probe(self.present, Probes.frame([a_probe(**measured)])).height)
 
+    def test_one_new_file_in_a_hundred_thousand_is_one_measurement(self):
+        """
+        And one row of files to write.
+        """
+        library = [known(f"/v/{n}.mkv", inode=n + 1) for n in range(100_000)]
+        measured = Probes.frame(a_probe(row["file_id"], inode=row["inode"]) for row in library)
+        there = [{name: row[name] for name in Listings.dtypes()} for row in library]
+
+        decisions = decide([*there, listing("/v/new.mkv", inode=100_001)], library)
+
+        assert ["/v/new.mkv"] == files_to_probe(decisions.listed, measured)["path"].to_list()
+        assert 1 == decisions.rows.height
+
+    def test_a_file_that_was_recognised_by_its_fingerprint_is_not_measured_again(self):
+        """
+        Another disk, another inode and mtime: the content is what was measured.
+        """
+        seen = self.present.with_columns(seen_fingerprint=pl.lit("f1"), inode=pl.lit(77, dtype=pl.UInt64))
+
+        assert 0 == files_to_probe(seen, Probes.frame([a_probe(fingerprint="f1")])).height
+        assert 1 == files_to_probe(seen, Probes.frame([a_probe(fingerprint="f2")])).height
+
+    @pytest.mark.parametrize(("versions", "again"), [(None, False), (["1"], False), (["2"], True)])
+    def test_the_policy_may_ask_for_the_version_of_the_engine(self, versions, again):
+        """
+        A measurement by another version is made anew only where the settings say so.
+        """
+        assert again == bool(files_to_probe(self.present, Probes.frame([a_probe()]), engine_versions=versions).height)
+
     def test_a_file_without_a_measurement_is_measured(self):
         """
         What was never measured is work.
         """
         assert 1 == files_to_probe(self.present, Probes.frame()).height
+
+
+def test_whole_files_are_hashed_disk_by_disk():
+    """
+    What has no hash of its present content is work, in the order of disks.
+    """
+    listed = decide([listing("/v/a.mkv", device=9), listing("/v/b.mkv"), listing("/v/c.mkv")], []).listed
+    hashed = {"file_id": listed.filter(path="/v/c.mkv")["file_id"][0], "content_hash": "h", "hashed_at": THEN}
+    facts = {"size_bytes": 10, "mtime_ns": 1, "inode": number_of("/v/c.mkv")}
+
+    wanted = files_to_hash(listed, ContentHashes.frame([hashed | facts]))
+
+    assert ["/v/b.mkv", "/v/a.mkv"] == wanted["path"].to_list()
 
 
 def an_identity(**facts):
@@ -176,7 +511,7 @@ class TestFilesToIdentify:
         """
         A name is read again when the file has another name, or the parser another version.
         """
-        present = decide([listing()], [known()]).present
+        present = decide([listing()], [known()]).listed
 
         found = files_to_identify(present, Identities.frame([an_identity(**facts)]), parser_version="2")
 
@@ -187,7 +522,7 @@ def test_each_file_knows_its_root():
     """
     The root a path lies under names no title, so it travels with the file.
     """
-    present = decide([listing("/v/a.mkv"), listing("/w/b.mkv")], [], roots=(b"/v", b"/w")).present
+    present = decide([listing("/v/a.mkv"), listing("/w/b.mkv")], [], scopes=(("/v", "/v"), ("/w", "/w"))).listed
 
     assert [b"/v", b"/w"] == with_roots(present, [b"/v", b"/w"])["root_bytes"].to_list()
 

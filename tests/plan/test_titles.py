@@ -9,8 +9,8 @@ import pytest
 from tasks.plan.titles import (
     collections_of,
     extras_of_shows,
+    kept_readings,
     matched_titles,
-    merged_matches,
     named_titles,
     older_than,
     titles_to_match,
@@ -106,15 +106,43 @@ def test_a_title_whose_files_are_gone_is_not_refreshed():
     assert 0 == matched_titles(named(an_identity("a")), Matches.frame([a_match("k9")])).height
 
 
-def test_a_new_decision_replaces_the_one_before():
-    """
-    A match of this run holds against the one the warehouse knew.
-    """
-    before = Matches.frame([a_match(status="unmatched", title_id=None, provider_id=None)])
+NOTHING_BUT_A_NUMBER = {"title": None, "title_key": None, "title_kind": None, "year": None, "kind": "unknown"}
 
-    merged = merged_matches(before, Matches.frame([a_match()]))
 
-    assert ["matched"] == merged["status"].to_list()
+@pytest.mark.parametrize(
+    ("name_now", "kept"),
+    [
+        pytest.param(NOTHING_BUT_A_NUMBER, True, id="a name that says nothing"),
+        pytest.param({"title": "gh final", "title_key": "k2", "year": None}, True, id="a movie without a year"),
+        pytest.param({"title": "Other Film", "title_key": "k2", "year": 1999}, False, id="another movie with its year"),
+        pytest.param({"title": None, "title_key": "k2", "tmdb_id": 8}, False, id="an id"),
+        pytest.param({"kind": "episode", "title_key": "k2", "season": 1, "episodes": [2]}, False, id="an episode"),
+        pytest.param({}, False, id="the same title"),
+    ],
+)
+def test_a_renamed_file_keeps_its_title_unless_the_new_name_speaks_for_another(name_now, kept):
+    """
+    The reading that led to a match stays, under the new path and for this version of the parser.
+    """
+    before = Identities.frame([an_identity("a", path="/v/old.mkv")])
+    now = Identities.frame([an_identity("a", **{"path": "/v/new.mkv", "parser_version": "2"} | name_now)])
+
+    rows = kept_readings(now, before, Matches.frame([a_match()])).to_dicts()
+
+    assert ([("/v/new.mkv", "2", "k1")] if kept else []) == [
+        (row["path"], row["parser_version"], row["title_key"]) for row in rows
+    ]
+
+
+def test_a_reading_that_led_to_nothing_is_not_kept():
+    """
+    A file is often renamed because its old name was not understood.
+    """
+    before = Identities.frame([an_identity("a", path="/v/old.mkv")])
+    now = Identities.frame([an_identity("a", path="/v/new.mkv", **NOTHING_BUT_A_NUMBER)])
+    unmatched = a_match(status="unmatched", title_id=None, provider_id=None)
+
+    assert 0 == kept_readings(now, before, Matches.frame([unmatched])).height
 
 
 def test_titles_are_asked_again_when_they_are_old():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ from av.stream import Disposition
 
 FILM = Fraction(24_000, 1_001)
 PAL = Fraction(25)
+ENCRYPTION = {
+    "encryption_scheme": "cenc-aes-ctr",
+    "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb",
+    "encryption_kid": "a7e61c373e219033c21091fa607bf3b8",
+}
+"""Options of the MP4 muxer."""
 
 
 @dataclass(frozen=True)
@@ -158,3 +165,43 @@ def add_dolby_vision(path: Path, *, profile: int, compatibility: int) -> None:
         at = data.rindex(name, 0, entry + 8) - 4
         data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(box)).to_bytes(4, "big")
     path.write_bytes(data)
+
+
+def add_hdr10_plus(path: Path) -> None:
+    """Put HDR10+ data of one window before every picture of a raw HEVC stream, as an SEI message.
+
+    Layout: SMPTE ST 2094-40 in a message of ITU-T T.35 (country 0xB5, provider 0x003C, code 1, application 4).
+    """
+    fields = (
+        (8, 0xB5), (16, 0x003C), (16, 1), (8, 4), (8, 1),
+        (2, 1), (27, 400), (1, 0),  # one window; the target shows 400 cd/m2; no table of its real peaks
+        (17, 90_000), (17, 80_000), (17, 70_000), (17, 20_000), (4, 0), (10, 5),  # largest R, G, B; mean; none; bright
+        (1, 0), (1, 0), (1, 0),  # no peaks of the mastering display, no tone mapping, no saturation
+    )  # fmt: skip
+    bits = "".join(f"{value:0{width}b}" for width, value in fields)
+    payload = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    message = bytes([4, len(payload)]) + payload + b"\x80"
+    for byte in range(4):  # 00 00 0x would look like a start code: 03 stands between
+        message = message.replace(bytes([0, 0, byte]), bytes([0, 0, 3, byte]))
+    sei = b"\x00\x00\x00\x01" + bytes([39 << 1, 1]) + message
+    pictures = re.compile(rb"(?:\x00)?\x00\x00\x01[\x00-\x2a]\x01", re.DOTALL)
+    path.write_bytes(pictures.sub(lambda match: sei + match[0], path.read_bytes()))
+
+
+def make_mpegh_sound(path: Path) -> None:
+    """Call the AAC sound of an mp4 MPEG-H 3D audio, which nobody here can decode."""
+    data = bytearray(path.read_bytes())
+    for before, after in ((b"mp4a", b"mhm1"), (b"esds", b"free")):
+        at = data.index(before, data.index(b"stsd"))
+        data[at : at + 4] = after
+    path.write_bytes(data)
+
+
+def turn_picture(path: Path, degrees: int) -> None:
+    """Have an mp4 shown turned counter-clockwise by 0, 90, -90 or 180 degrees, as a phone writes it."""
+    turned = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
+    data = path.read_bytes()
+    at = data.rindex(struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30))
+    a, b, c, d = (value * 65536 for value in turned)
+    matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data[:at] + matrix + data[at + 36 :])

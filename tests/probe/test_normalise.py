@@ -9,8 +9,10 @@ import pytest
 from av.video.format import VideoFormat, names
 
 from tasks.probe.facts import Facts, Stream
-from tasks.probe.normalise import Rows, bit_depth, hdr, quality, rows
-from tasks.schema.probes import AudioStreams, Probes, VideoStreams
+from tasks.probe.hdr import hdr
+from tasks.probe.normalise import Rows, rows
+from tasks.probe.picture import bit_depth, quality
+from tasks.schema.probes import Attachments, AudioStreams, Probes, SubtitleStreams, VideoStreams
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -205,6 +207,153 @@ def test_an_undetermined_language_is_null():
     assert None is normal(a_stream("audio", tags={"language": "und"})).audio_streams[0]["language"]
 
 
+def test_what_a_flag_says_and_what_a_title_says_stand_apart():
+    """
+    A track called a commentary without the flag for it, and one with the flag and no title.
+    """
+    found = normal(
+        a_stream("audio", index=1, tags={"title": "Director's Commentary"}, disposition=["default"]),
+        a_stream("audio", index=2, disposition=["comment", "visual_impaired"]),
+        a_stream("subtitle", index=3, tags={"title": "English (SDH)"}),
+    )
+
+    assert [(False, True, "default"), (True, False, "comment,visual_impaired")] == [
+        (a["is_commentary"], a["is_commentary_by_title"], a["dispositions"]) for a in found.audio_streams
+    ]
+    assert [(False, True, None)] == [
+        (s["is_hearing_impaired"], s["is_hearing_impaired_by_title"], s["dispositions"]) for s in found.subtitle_streams
+    ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        ("Dolby TrueHD + Dolby Atmos", "Dolby Atmos"),
+        ("Dolby Digital Plus + Dolby Atmos", "Dolby Atmos"),
+        ("DTS-HD MA + DTS:X", "DTS:X"),
+        ("DTS-HD MA + DTS:X IMAX", "DTS:X"),
+        ("DTS-HD MA", None),
+        (None, None),
+    ],
+)
+def test_sound_with_objects(profile, expected):
+    """
+    The profiles are those of libavcodec/profiles.c.
+    """
+    assert expected == normal(a_stream("audio", profile=profile)).audio_streams[0]["object_audio"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("hvc1", "hvc1"),
+        ("[27][0][0][0]", None),
+        ("[0][0][0][0]", None),
+        ("dv p", "dv p"),
+        ("\x1b\0\0\0", None),
+        ("", None),
+    ],
+)
+def test_a_codec_tag_is_four_letters(said, expected):
+    """
+    MPEG-TS has numbers there, which ffprobe writes in brackets and PyAV as control characters.
+    """
+    assert expected == normal(a_stream(codec_tag_string=said)).video_streams[0]["codec_tag"]
+
+
+@pytest.mark.parametrize(
+    ("primaries", "expected"),
+    [
+        ([0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329], "Display P3"),
+        ([0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329], "BT.2020"),
+        ([0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329], "BT.709"),
+        ([0.5, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329], None),
+    ],
+)
+def test_the_gamut_of_the_mastering_display(primaries, expected):
+    """
+    The chromaticities are those of SMPTE EG 432-1, ITU-R BT.2020 and BT.709; others stay numbers.
+    """
+    [video] = normal(a_stream(light={"frame": {"mastering": True, "primaries": primaries}})).video_streams
+
+    assert expected == video["mastering_gamut"]
+    assert video["mastering_primaries"].startswith(f"R {primaries[0]:.4f} {primaries[1]:.4f}, G ")
+
+
+def test_all_zero_primaries_are_not_known():
+    """
+    Encoders write zeros for what they do not know.
+    """
+    [video] = normal(a_stream(light={"stream": {"mastering": True, "primaries": [0.0] * 8}})).video_streams
+
+    assert (None, None, "stream") == tuple(
+        video[c] for c in ("mastering_gamut", "mastering_primaries", "mastering_evidence")
+    )
+
+
+def test_each_kind_of_hdr_has_its_evidence():
+    """
+    Dolby Vision in the container, HDR10+ and light levels in the first frame only.
+    """
+    light = {"stream": {"dolby_vision": True}, "frame": {"hdr10_plus": True, "content_light": True}}
+    [video] = normal(a_stream(color_transfer="smpte2084", light=light)).video_streams
+
+    assert ("Dolby Vision", "stream", "frame", None, "frame") == tuple(
+        video[c]
+        for c in (
+            "hdr_format", "dolby_vision_evidence", "hdr10_plus_evidence", "mastering_evidence",
+            "content_light_evidence",
+        )
+    )  # fmt: skip
+
+
+def test_times_are_those_ffprobe_prints():
+    """
+    Six decimals: what is behind them is the rounding of binary fractions.
+    """
+    found = normal(a_stream("audio", start_time=0.1 + 0.2, duration=1 / 3))
+
+    assert (0.3, 0.333333) == (found.audio_streams[0]["start_s"], found.audio_streams[0]["duration_s"])
+
+
+def test_a_date_that_was_never_set_is_no_tag():
+    """
+    The zero of a clock is not a day on which a film was made.
+    """
+    tags = {"creation_time": "1970-01-01T00:00:00.000000Z", "encoder": "x"}
+    found = normal(a_stream(), container={"format_name": "asf", "duration": 1.0, "tags": tags})
+
+    assert '{"encoder": "x"}' == found.probe["tags"]
+
+
+class TestEncrypted:
+    def test_the_picture(self):
+        """
+        Nobody without the key sees it.
+        """
+        probe = normal(a_stream(), encrypted=["audio", "video"]).probe
+
+        assert ("partial", "encrypted: audio, video", True, False) == tuple(
+            probe[c] for c in ("status", "error", "is_encrypted", "playable")
+        )
+
+    def test_only_the_sound(self):
+        """
+        The picture can be shown.
+        """
+        probe = normal(a_stream(), encrypted=["audio"]).probe
+
+        assert (True, True) == (probe["is_encrypted"], probe["playable"])
+
+    def test_matroska_names_the_key(self):
+        """
+        FFmpeg gives the key's id as a tag of the stream (WebM encryption).
+        """
+        probe = normal(a_stream(tags={"enc_key_id": "MDEy"})).probe
+
+        assert ("encrypted: video", False) == (probe["error"], probe["playable"])
+
+
 class TestStatus:
     def test_ok_needs_a_film(self):
         """
@@ -257,9 +406,17 @@ def test_rows_fit_their_tables():
     """
     Every row passes the checks of its table, also one of nothing but a failure.
     """
-    full = normal(a_stream(avg_frame_rate="25/1"), a_stream("audio", index=1, channels=2))
+    light = {"stream": {"dolby_vision": True, "dolby_vision_enhancement": False, "mastering": True}}
+    full = normal(
+        a_stream(avg_frame_rate="25/1", light=light),
+        a_stream("audio", index=1, channels=2),
+        a_stream("subtitle", index=2),
+        a_stream("attachment", index=3, tags={"filename": "a.ttf", "mimetype": "font/ttf"}),
+    )
     bare = normal(failure={"cause": "unreadable", "reason": "empty file"}, container={}, streams=[])
 
     Probes.validate(Probes.frame([full.probe, {**bare.probe, "file_id": "g"}]))
     VideoStreams.validate(VideoStreams.frame(full.video_streams))
     AudioStreams.validate(AudioStreams.frame(full.audio_streams))
+    SubtitleStreams.validate(SubtitleStreams.frame(full.subtitle_streams))
+    Attachments.validate(Attachments.frame(full.attachments))

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import struct
 import subprocess
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -18,9 +17,9 @@ import pytest
 
 from tasks.probe import sidedata
 from tasks.probe.normalise import Rows, rows
-from tasks.probe.pool import Pool
 from tasks.probe.pyav_engine import measure
-from tests.probe.clips import write_clip
+from tests.probe.clips import ENCRYPTION, Audio, add_hdr10_plus, turn_picture, write_clip
+from tests.probe.conftest import HDR10, an_hdr_clip
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -97,10 +96,10 @@ class TestWhatWasEncoded:
         ("name", "expected"),
         [
             # The metadata is 1000 cd/m2, MaxCLL 1000, MaxFALL 400; x265 writes it into the frames only.
-            ("hdr10.mkv", ("HDR10", "frame", 1000.0, 1000, 400, None, None)),
-            ("hlg.mkv", ("HLG", "transfer", None, None, None, None, None)),
-            ("pq.mkv", ("PQ", "transfer", None, None, None, None, None)),
-            ("dolby.mp4", ("Dolby Vision", "stream", 1000.0, 1000, 400, 8, 1)),
+            ("hdr10.mkv", ("HDR10", "frame", None, "frame", 0.005, 1000.0, "Display P3", 1000, 400, None, None)),
+            ("hlg.mkv", ("HLG", "transfer", None, None, None, None, None, None, None, None, None)),
+            ("pq.mkv", ("PQ", "transfer", None, None, None, None, None, None, None, None, None)),
+            ("dolby.mp4", ("Dolby Vision", "stream", "stream", "frame", 0.005, 1000.0, "Display P3", 1000, 400, 8, 1)),
         ],
     )
     def test_hdr(self, clips, name, expected):
@@ -110,10 +109,46 @@ class TestWhatWasEncoded:
         found = normal(clips[name])
 
         assert expected == picked(
-            found.video_streams[0], "hdr_format", "hdr_evidence", "max_luminance_cd_m2", "max_content_light_cd_m2",
+            found.video_streams[0], "hdr_format", "hdr_evidence", "dolby_vision_evidence", "mastering_evidence",
+            "min_luminance_cd_m2", "max_luminance_cd_m2", "mastering_gamut", "max_content_light_cd_m2",
             "max_frame_average_light_cd_m2", "dolby_vision_profile", "dolby_vision_compatibility",
         )  # fmt: skip
         assert (expected[0], 10) == (found.probe["hdr_format"], found.video_streams[0]["bit_depth"])
+
+    def test_the_primaries_are_those_of_the_encoder(self, clips):
+        """
+        x265 was given G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450) in steps of 1/50000.
+        """
+        [video] = normal(clips["hdr10.mkv"]).video_streams
+
+        assert (
+            "R 0.6800 0.3200, G 0.2650 0.6900, B 0.1500 0.0600, W 0.3127 0.3290" == video["mastering_primaries"]
+        )  # fmt: skip
+
+    def test_hdr10_plus_stands_in_the_frames(self, tmp_path):
+        """
+        A frame that carries SMPTE ST 2094-40 data makes the stream HDR10+, and its HDR10 data is kept beside.
+        """
+        path = an_hdr_clip(tmp_path / "plus.hevc", HDR10)
+        add_hdr10_plus(path)
+
+        [video] = normal(path).video_streams
+
+        assert ("HDR10+", "frame", "frame", 1000) == picked(
+            video, "hdr_format", "hdr10_plus_evidence", "mastering_evidence", "max_content_light_cd_m2"
+        )
+
+    def test_an_encrypted_film_is_not_playable(self, tmp_path):
+        """
+        Common encryption (ISO/IEC 23001-7): everything is known of the film, but nobody without the key can see it.
+        """
+        path = write_clip(tmp_path / "secret.mp4", muxer=ENCRYPTION, audio=[Audio()])
+
+        probe = normal(path).probe
+
+        assert ("partial", "encrypted: audio, video", True, False) == picked(
+            probe, "status", "error", "is_encrypted", "playable"
+        )
 
     def test_without_the_first_frame_hdr10_is_pq(self, clips):
         """
@@ -129,12 +164,7 @@ class TestWhatWasEncoded:
         A phone's upright video says by how much it is to be turned, counter-clockwise.
         """
         path = write_clip(tmp_path / "phone.mp4", frames=3)
-        turned = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
-        data = path.read_bytes()
-        at = data.rindex(struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30))
-        a, b, c, d = (value * 65536 for value in turned)
-        matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-        path.write_bytes(data[:at] + matrix + data[at + 36 :])
+        turn_picture(path, degrees)
 
         [video] = normal(path).video_streams
 
@@ -391,43 +421,6 @@ def _shows_a_picture(path: Path) -> bool:
         return False
 
 
-def test_damaged_files_never_stop_a_run(clips, tmp_path):
-    """
-    150 files with flipped, zeroed, inserted and missing bytes: every one is answered, and no worker dies.
-    """
-    chance = random.Random(20240501)
-    paths = []
-    for number in range(150):
-        source = chance.choice(sorted(clips))
-        data = bytearray(clips[source].read_bytes())
-        for _ in range(chance.randint(1, 20)):
-            at = chance.randrange(min(len(data), 4_000) if chance.random() < 0.5 else len(data))
-            match chance.randrange(4):
-                case 0:
-                    data[at] = chance.randrange(256)
-                case 1:
-                    data[at : at + 64] = bytes(64)
-                case 2:
-                    data[at:at] = chance.randbytes(8)
-                case 3:
-                    data[at : at + 4] = b"\xff\xff\xff\xff"
-        if chance.random() < 0.3:
-            del data[chance.randrange(1, len(data)) :]
-        path = tmp_path / f"{number}-{source}"
-        path.write_bytes(data)
-        paths.append(os.fsencode(path))
-    pool = Pool(2)
-
-    answers = list(pool.measure(paths, deadline_s=20, chunk_size=16, read_first_frame=True))
-
-    pool.close()
-    causes = {facts["failure"]["cause"] for _, facts in answers if facts["failure"]}
-    assert 150 == len(answers)
-    assert causes <= {"unreadable"}
-    for _, facts in answers:
-        rows(facts, file_id="f", probed_at=NOON)
-
-
 class TestSideData:
     def test_the_text_of_a_dump_gives_the_same(self):
         """
@@ -441,8 +434,8 @@ class TestSideData:
             "    Side data:\n"
             "      DOVI configuration record: version: 1.0, profile: 8, level: 6, rpu flag: 1, el flag: 0, bl flag: 1, "
             "compatibility id: 4, compression: 0\n"
-            "      Mastering Display Metadata, has_primaries:1 has_luminance:1 r(0.6800,0.3200) "
-            "min_luminance=0.005000, max_luminance=1000.000000\n"
+            "      Mastering Display Metadata, has_primaries:1 has_luminance:1 r(0.6800,0.3200) g(0.2650,0.6900) "
+            "b(0.1500 0.0600) wp(0.3127, 0.3290) min_luminance=0.005000, max_luminance=1000.000000\n"
             "      Content Light Level Metadata, MaxCLL=1000, MaxFALL=400\n"
             "      Display Matrix: rotation of -90.00 degrees\n"
             "  Stream #0:1[0x2](eng): Audio: aac (LC)\n"
@@ -452,7 +445,9 @@ class TestSideData:
             0: (
                 -90.0,
                 {
-                    "dolby_vision": True, "dolby_vision_profile": 8, "dolby_vision_compatibility": 4, "mastering": True,
+                    "dolby_vision": True, "dolby_vision_profile": 8, "dolby_vision_level": 6,
+                    "dolby_vision_enhancement": False, "dolby_vision_compatibility": 4, "mastering": True,
+                    "primaries": [0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329], "min_luminance": 0.005,
                     "max_luminance": 1000.0, "content_light": True, "max_content": 1000, "max_average": 400,
                 },
             )

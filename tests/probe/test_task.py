@@ -22,8 +22,8 @@ from tasks.core.progress import progress
 from tasks.core.settings import ProbeSettings
 from tasks.probe.batch import settle
 from tasks.probe.document import probe_files
-from tasks.probe.pool import shared_pool
-from tasks.probe.task import probe
+from tasks.probe.engines import engine_pool
+from tasks.probe.task import close_pool, peak_worker_memory_bytes, probe
 from tasks.schema.probes import AudioStreams, Chapters, Probes, SubtitleStreams, VideoStreams
 from tasks.schema.runs import Outcomes
 from tasks.staging import Batch, cut, latest_outcomes, read_staged
@@ -140,7 +140,7 @@ def test_a_file_that_does_not_answer_is_tried_again(clips, tmp_path):
     settings = ProbeSettings(workers=1, chunk_size=4, deadline_s=1)
     batch = a_batch(tmp_path / "staging", *paths)
     list(probe_files([clips["rich.mkv"].as_posix()], settings))
-    [pid] = shared_pool(1).pids()
+    [pid] = engine_pool(settings).pids()
     os.kill(pid, signal.SIGSTOP)
 
     with pytest.raises(BatchIncomplete, match="no answer within 1 s"):
@@ -200,18 +200,38 @@ def test_every_file_is_timed_where_it_was_measured(a_folder, tmp_path):
     assert 0 < files["rich.mkv"].value < 5
 
 
+def test_the_memory_of_the_workers_is_recorded(a_folder, tmp_path):
+    """
+    Each batch leaves the largest that a worker has had, in bytes; the run can ask for the largest of all.
+    """
+    close_pool()
+    records: list[stopwatch.Record] = []
+    before = stopwatch.listen(records.append)
+    try:
+        for number, name in enumerate(("rich.mkv", "hdr10.mkv")):
+            probe.fn(a_batch(tmp_path / str(number), a_folder[name]), SETTINGS)
+    finally:
+        stopwatch.listen(before)
+
+    found = [r for r in records if r.name == "probe.worker_memory"]
+    assert [("value", {"unit": "byte"})] * 2 == [(r.kind, r.attributes) for r in found]
+    assert max(r.value for r in found) == peak_worker_memory_bytes()
+
+
 def test_a_crash_is_set_aside_with_what_the_walk_saw():
     """
     The engine died before it could say anything: the row holds what the listing said, so that it is not tried again.
     """
-    facts = {"failure": {"cause": "crashed", "reason": "signal 11"}, "wall_s": 0.0, "started_ns": 0}
+    failure = {"cause": "crashed", "reason": "signal 11"}
+    facts = {"failure": failure, "wall_s": 0.0, "started_ns": 0, "engine": "ffprobe", "engine_version": "ffprobe 5"}
 
     outcome, found = settle(an_item(b"/x/a.mkv"), facts)  # type: ignore[arg-type]
 
     assert ("quarantined", "ProbeCrashed") == (outcome.outcome, type(outcome.error).__name__)
     assert found is not None
-    assert ("unreadable", "signal 11", 11, 12, 13, 14) == tuple(
-        found.probe[c] for c in ("status", "error", "size_bytes", "mtime_ns", "ctime_ns", "inode")
+    assert ("unreadable", "signal 11", 11, 12, 13, 14, "ffprobe", "ffprobe 5") == tuple(
+        found.probe[c]
+        for c in ("status", "error", "size_bytes", "mtime_ns", "ctime_ns", "inode", "engine", "engine_version")
     )
 
 
@@ -232,7 +252,7 @@ def test_batches_share_the_workers(clips, tmp_path):
         thread.join(60)
 
     assert [10] * 4 == results
-    assert len(shared_pool(2).pids()) <= 2
+    assert len(engine_pool(SETTINGS).pids()) <= 2
 
 
 def test_a_document_a_file(a_folder):

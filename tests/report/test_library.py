@@ -21,6 +21,7 @@ def test_files_that_are_there_count(library):
     """
     assert (11, 33 * GIB) == (library.file_count, library.size_bytes)
     assert (9 * 3600 + 60, 1) == (library.duration_s, library.unreadable_count)
+    assert 1 == library.missing_count
 
 
 def test_titles_count_once(library):

@@ -33,6 +33,16 @@ def a_run(**given: Any) -> dict[str, Any]:
     return {**defaults, **given}
 
 
+def a_root(root: str = "/videos", **given: Any) -> dict[str, Any]:
+    facts = {"state": "held back", "reason": "40 of 100 files are missing", "file_count": 60, "expected_count": 100}
+    counts = {"moved_count": 0, "vanished_count": 0, "held_back_count": 40, "profile": "local", "profile_reason": "r"}
+    return {"root": root, "folder": root, **facts, **counts, **given}
+
+
+def an_event(event: str, path: str, **given: Any) -> dict[str, Any]:
+    return {"run_id": "run-1", "file_id": path, "event": event, "path": path, **given}
+
+
 def text(run: dict[str, Any], **kwargs: Any) -> str:
     return as_text(facts(run, **kwargs), width=100, colour=False)
 
@@ -68,7 +78,26 @@ def test_an_account_that_does_not_add_up_is_said_first():
         (a_run(run_stages=[a_stage("discover", done=9)]), "nothing has changed since the last run"),
         (
             a_run(run_stages=[a_stage(unchanged=9)], counters={"vanished_files": 1}),
-            "Run calm-otter completed in 12.5 s",
+            "Run calm-otter completed in 12.5 s: files 1 vanished",
+        ),
+        (
+            a_run(run_stages=[a_stage(unchanged=9)], counters={"moved_files": 1000, "new_files": 2}),
+            "Run calm-otter completed in 12.5 s: files 2 new, 1,000 moved",
+        ),
+        (a_run(counters={"purged_files": 3}), "completed in 12.5 s: files 3 purged"),
+        (
+            a_run(run_roots=[a_root(), a_root("/good", state="good")]),
+            "finished in 12.5 s; 1 root is not as before and keeps 40 files that were not found",
+        ),
+        (a_run(run_roots=[a_root(held_back_count=0, state="unknown")]), "; 1 root is not as before"),
+        (
+            a_run(state="incomplete", run_roots=[a_root(held_back_count=1)]),
+            "finished in 12.5 s; 1 root is not as before and keeps 1 file that was not found",
+        ),
+        (a_run(state="crashed", run_roots=[a_root(held_back_count=0)]), "crashed in 12.5 s; 1 root is not as before"),
+        (
+            a_run(run_stages=[a_stage(failed=1)], failures=[a_failure()], run_roots=[a_root(), a_root("/b")]),
+            "1 item failed and can be tried again; 2 roots are not as before and keep 80 files that were not found",
         ),
         (
             a_run(state="incomplete", run_stages=[a_stage(done=1, failed=1)], failures=[a_failure()]),
@@ -86,7 +115,9 @@ def test_the_headline(run, expected):
     """
     The first line says what became of the run; a file that is gone is a change too.
     """
-    assert text(run).splitlines()[0].endswith(expected)
+    shown = as_text(facts(run), width=200, colour=False)
+
+    assert shown.splitlines()[0].endswith(expected)
 
 
 def test_failures_are_grouped_by_cause_and_listed():
@@ -124,6 +155,79 @@ def test_beyond_the_limit_the_report_says_how_to_see_all(tmp_path):
     (query,) = re.findall(r'reelhouse sql "(SELECT .*)"', shown)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         assert 30 == len(connection.execute(query).fetchall())
+
+
+def test_a_root_that_is_held_back_is_said_before_all_else():
+    """
+    Which root, why, how many files are kept, and what to type: the root's name is quoted for the shell.
+    """
+    run = a_run(run_stages=[a_stage(done=1)], run_roots=[a_root("/my videos", folder="/my videos/new")])
+
+    for shown in (text(run), as_markdown(facts(run)).replace("\\", "")):
+        assert shown.index("Root /my videos: held back") < shown.index("What was done")
+        assert "reason: 40 of 100 files are missing" in shown
+        assert "40 files were not found and not marked" in shown
+        assert "this run looked at /my videos/new" in shown
+        assert "reelhouse confirm-removal '/my videos'" in shown
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("unknown", "away or looks like another disk"), ("partly unknown", "folders in it could not be listed")],
+)
+def test_a_root_that_is_away_needs_no_confirmation(state, words):
+    """
+    Where nothing is known there is nothing to confirm: the report says why and that everything is kept.
+    """
+    shown = text(a_run(run_roots=[a_root(state=state, reason=None)]))
+
+    assert f"Root /videos: {state}" in shown
+    assert words in shown
+    assert "40 files were not found and not marked" in shown
+    assert "confirm-removal" not in shown
+
+
+def test_good_roots_are_not_mentioned():
+    """
+    What is as it was needs no words.
+    """
+    assert "Root " not in text(a_run(run_roots=[a_root(state="good", reason=None)]))
+
+
+def test_what_happened_to_known_files_is_counted_and_shown():
+    """
+    A move shows both paths, an upgrade what the file was and is; ten of each kind, and how to see all.
+    """
+    upgrade = an_event(
+        "replaced", "/v/film.mkv", is_upgrade=True, earlier_quality="720p", quality="2160p", video_codec="hevc",
+        earlier_video_codec="h264", hdr_format="HDR10", earlier_bitrate_bps=4_000_000, bitrate_bps=25_500_000,
+        earlier_size_bytes=1024**3, size_bytes=20 * 1024**3, proof="path",
+    )  # fmt: skip
+    moves = [an_event("moved", f"/v/new/{n}", earlier_path=f"/v/{n}", proof="inode") for n in range(12)]
+    counters = {"moved_files": 12, "replaced_files": 1, "upgraded_files": 1, "vanished_files": 1, "purged_files": 1}
+    gone = [an_event("vanished", "/v/gone.mkv"), an_event("purged", "/v/long gone.mkv")]
+
+    shown = as_text(facts(a_run(counters=counters, file_events=[upgrade, *moves, *gone])), width=200, colour=False)
+
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "12 moved" in lines
+    assert "1 of these upgraded: a larger picture, or a higher bit rate" in lines
+    change = "720p h264 4.0 Mbit/s 1.0 GiB -> 2160p hevc HDR10 25.5 Mbit/s 20.0 GiB"
+    assert 1 == len([line for line in lines if line.startswith("upgraded") and f"{change}; known by path" in line])
+    assert 10 == len([line for line in lines if line.startswith("moved") and "; known by inode" in line])
+    assert 1 == len([line for line in lines if re.match("purged +/v/long gone.mkv", line)])
+    assert "reelhouse sql \"FROM file_events WHERE run_id = 'run-1'\"" in lines
+    assert "moved files" not in shown
+
+
+def test_what_is_unknown_of_a_replacement_is_said():
+    """
+    A file that could not be measured has no quality: the report says unknown instead of nothing.
+    """
+    shown = text(a_run(counters={"replaced_files": 1}, file_events=[an_event("replaced", "/v/a")]))
+
+    assert "unknown -> unknown" in shown
+    assert "FROM file_events" not in shown
 
 
 def test_what_was_set_aside_and_passed_over_is_shown_with_its_reason():
@@ -169,8 +273,8 @@ def test_costs_and_time_are_shown():
     Work is counted, sizes have units, and the throughput is files by wall time: 125 files in 12.5 s are 10 a second.
     """
     run = a_run(
-        file_count=125, probe_count=1, call_count=2000, counters={"cache_hits": 7, "download_bytes": 2048},
-        peak_memory_bytes=1024**3,
+        file_count=125, probe_count=1, call_count=2000, peak_memory_bytes=1024**3,
+        counters={"cache_hits": 7, "download_bytes": 2048, "worker_peak_memory_bytes": 200 * 1024**2},
     )  # fmt: skip
 
     row = {"run_id": "run-1", "name": "probe.file", "kind": "duration", "started_at": SEEN, "value": 0.25, "ok": True}
@@ -180,6 +284,7 @@ def test_costs_and_time_are_shown():
     assert "cache hits: 7, download: 2.0 KiB" in shown
     assert "10.0 files a second" in shown
     assert "1.0 GiB of memory at most" in shown
+    assert "200.0 MiB of memory in the largest of the measuring processes" in shown
     assert re.search(r"probe\.file +1 +0 +250 ms", shown)
 
 
@@ -190,8 +295,10 @@ def hostile_run() -> dict[str, Any]:
         failures=[a_failure(HOSTILE, reason=HOSTILE) for _ in range(21)],
         quarantine=[{"refused_by": HOSTILE, "row_key": HOSTILE, "item": None, "reason": HOSTILE}],
         run_skips=[{"root": HOSTILE, "reason": HOSTILE, "skip_count": 1, "example_path": HOSTILE}],
-        counters={HOSTILE: 1},
+        counters={HOSTILE: 1, "replaced_files": 2},
         notes=[HOSTILE, "1. no list", "# no heading"],
+        run_roots=[a_root(HOSTILE, folder=f"{HOSTILE}/x", reason=HOSTILE)],
+        file_events=[an_event("replaced", HOSTILE, earlier_path=HOSTILE, quality=HOSTILE, proof=HOSTILE)],
     )
 
 

@@ -185,6 +185,58 @@ def test_parts_without_their_owner_replace_their_kind(place):
     assert [(2,)] == place.ask("SELECT count(*) FROM titles")
 
 
+class TestPurges:
+    def test_all_that_is_known_of_a_purged_file_goes(self, place):
+        """
+        Every table with rows of files has one of each of two files; only what happened to the first is left of it.
+        """
+        of_files = [t for t in schema.warehouse_tables() if "file_id" in t.key()]
+        rows = {t.table_name(): [a_row(t, file_id=name) for name in ("gone", "kept")] for t in of_files}
+        place.load(**rows)
+
+        result = place.load("run-2", purges=[{"file_id": "gone"}])
+
+        left = {name: [i for (i,) in place.ask(f"SELECT file_id FROM {name} ORDER BY ALL")] for name in rows}
+        assert {"files", "probes", "video_streams", "identities", "content_hashes", "file_events"} <= left.keys()
+        assert {name: ["kept"] for name in rows} | {"file_events": ["gone", "kept"]} == left
+        assert (True, {}) == (result.published, result.rows)
+
+    def test_what_was_staged_for_a_purged_file_goes_too(self, place):
+        """
+        A row that a step left for a file that goes is not loaded; another file's is.
+        """
+        place.load(files=[a_file("gone"), a_file("kept")])
+
+        place.load("run-2", probes=[a_probe("gone"), a_probe("kept")], purges=[{"file_id": "gone"}])
+
+        assert [("kept",)] == place.ask("SELECT file_id FROM probes")
+        assert [("kept",)] == place.ask("SELECT file_id FROM files")
+
+    def test_a_purge_of_nothing_known_harms_nobody(self, place):
+        """
+        A load that is executed twice purges the second time what is not there.
+        """
+        place.load(files=[a_file("kept")])
+
+        for _ in range(2):
+            place.load("run-2", purges=[{"file_id": "never seen"}])
+
+        assert [("kept",)] == place.ask("SELECT file_id FROM files")
+
+
+def test_events_of_a_retried_run_are_those_of_its_last_attempt(place):
+    """
+    The first attempt told of two files, the retry of one; what another run told stays.
+    """
+    events = schema.table("file_events")
+    place.load("old", file_events=[a_row(events, run_id="old", file_id="x")])
+    place.load(file_events=[a_row(events, run_id="run-1", file_id=name) for name in ("a", "b")])
+
+    place.load(file_events=[a_row(events, run_id="run-1", file_id="a")])
+
+    assert [("old", "x"), ("run-1", "a")] == place.ask("SELECT run_id, file_id FROM file_events ORDER BY ALL")
+
+
 def test_nothing_collected_writes_nothing(place):
     """
     An unchanged library: the file is not touched, not even copied.
@@ -256,6 +308,8 @@ def test_the_door_gives_what_the_room_gives(tmp_path):
     assert ({"files": 1}, True) == (result.rows, result.published)
 
 
+ROOT = a_row(schema.table("run_roots"), root="/videos", folder="/videos", state="held back", held_back_count=40)
+del ROOT["run_id"]
 STAGE = {"stage": "probe"} | dict.fromkeys((f"{o}_count" for o in ("total", *OUTCOMES)), 0)
 
 
@@ -273,6 +327,20 @@ class TestRuns:
 
         assert [("busy",), ("quiet",)] == place.ask("SELECT run_id FROM runs ORDER BY run_id")
         assert [("quiet", "probe")] == place.ask("SELECT run_id, stage FROM run_stages")
+
+    def test_roots_of_a_run_are_loaded_and_older_records_have_none(self, place):
+        """
+        How a root was found stands beside the run; the record of an earlier version of the program is loaded as before.
+        """
+        write_run_record(place.folder, a_record("older"))
+        write_run_record(place.folder, a_record("newer", run_roots=[ROOT]))
+
+        place.load("newer", files=[a_file("a")])
+
+        assert [("newer",), ("older",)] == place.ask("SELECT run_id FROM runs ORDER BY run_id")
+        assert [("newer", "/videos", "held back", 40)] == place.ask(
+            "SELECT run_id, root, state, held_back_count FROM run_roots"
+        )
 
     def test_the_end_of_a_run_is_brought_in_later(self, place):
         """

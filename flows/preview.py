@@ -1,0 +1,266 @@
+"""What a refresh would do: the same steps as the run's first ones, without Prefect, then a count of the rest.
+
+Nothing is measured, asked, fetched or loaded. Folders are listed, names are read, and files that may have moved are
+read for their fingerprint, as a refresh would do it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+from tasks.core.errors import BatchIncomplete
+from tasks.core.layout import DataFolder
+from tasks.core.paths import as_parameter
+from tasks.core.progress import progress
+from tasks.core.settings import Settings
+from tasks.discovery.listing import entries_of
+from tasks.discovery.roots import check_roots
+from tasks.discovery.task import discover
+from tasks.identify.identifier import PARSER_VERSION
+from tasks.identify.task import identify
+from tasks.plan.guard import below, below_any
+from tasks.plan.task import FilePlan, plan_files, plan_matches, plan_recognition, plan_scrape
+from tasks.probe.task import close_pool, engine_versions, recognise
+from tasks.schema.files import Files, Listings
+from tasks.staging import Batch, cut, latest_matches, present_identities, read_known, read_staged
+from tasks.timings.costs import Costs, PastRun, expected_s, learnt
+from tasks.timings.store import read_timings
+from tasks.warehouse.connect import opened_read_only
+from tasks.warehouse.roots import known_roots
+from tasks.warehouse.task import snapshot
+
+RUNS_LEARNT_FROM = 10
+
+
+@dataclass(frozen=True)
+class RootWork:
+    """What a refresh of one root would do."""
+
+    root: dict[str, Any]
+    """Row of ``run_roots``."""
+    probe_count: int
+    probe_bytes: int
+    """Size of the files that would be measured; a part of each is read."""
+    hash_bytes: int
+    """Bytes that would be read for whole hashes."""
+    call_count: int
+    """Requests to the metadata service that can be expected."""
+    picture_count: int | None
+    """Pictures that can be expected; ``None`` where no past run tells."""
+    download_bytes: int | None
+    """Bytes of these pictures."""
+    wall_s: float | None
+    """Seconds it can be expected to take; ``None`` where no past run tells."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a refresh would do."""
+
+    counters: dict[str, int]
+    roots: tuple[RootWork, ...]
+    whole: RootWork
+    """The sums; its ``root`` is empty, and its time is that of the run as a whole."""
+    unknown_stages: tuple[str, ...]
+    """Stages with work of which no past run tells the time."""
+    run_count: int
+    """Past runs that the estimates rest on."""
+    not_found: pl.DataFrame
+    """Known files that were found nowhere: rows of ``files``."""
+    notes: tuple[str, ...]
+
+
+def preview(roots: Sequence[str], settings: Settings, *, confirmed: Collection[bytes] = ()) -> Preview:
+    """What ``refresh`` of ``roots`` would do.
+
+    Raises:
+        Refused: a root cannot be read, or the warehouse cannot be opened.
+    """
+    data = DataFolder(settings.data_dir.absolute())
+    progress.reset()
+    found = check_roots(roots, settings.discovery, known_roots=known_roots(data.warehouse), confirmed=tuple(confirmed))
+    with _staging(data) as staging:
+        now = snapshot.fn(str(data.warehouse), str(staging))
+        entries = entries_of(found.scopes, settings.discovery)
+        progress.begin("discover")
+        for batch in _cut(entries, "discover", staging, "entry_id"):
+            with suppress(BatchIncomplete):  # what could not be listed is told by the root's row
+                discover.fn(batch, settings.discovery)
+        progress.finish("discover")
+        folders = tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes)
+        confirmations = tuple(_parameter(root) for root in confirmed)
+        options = settings.flow
+        recognition = plan_recognition.fn(str(staging), (), folders, confirmations, settings.probe, options)
+        progress.begin("fingerprint", recognition.total_count)
+        for batch in recognition.batches:
+            with suppress(BatchIncomplete):
+                recognise.fn(batch, settings.probe)
+        plan: FilePlan = plan_files.fn(
+            str(staging), (), (), "preview", folders, confirmations, PARSER_VERSION, engine_versions(settings.probe),
+            settings.removal, settings.probe, options, now,
+        )  # fmt: skip
+        progress.begin("identify", sum(batch.item_count for batch in plan.identify_batches))
+        for batch in plan.identify_batches:
+            identify.fn(batch, settings.identify)
+        matching = plan_matches.fn(str(staging), (), settings.scrape, options, now)
+        scraping = plan_scrape.fn(str(staging), (), settings.scrape, options, now)
+        work = _Work(
+            probe=_items(plan.probe_batches),
+            hash=_items([batch for of_device in plan.hash_batches for batch in of_device]),
+            match=_placed(_items(matching.batches), _files_of_titles(staging), "title_key"),
+            scrape=_placed(_items(scraping.batches), _files_of_titles(staging), "title_id"),
+        )
+        costs = learnt(_past_runs(data))
+        picture_bytes = _picture_bytes(data.warehouse)
+        whole, unknown = _expected({}, work, plan.file_count, recognition.total_count, costs, picture_bytes)
+        parts = [
+            _expected(row, work.below(scope.folder), row["file_count"], 0, costs, picture_bytes)[0]
+            for row, scope in zip(plan.run_roots, found.scopes, strict=True)
+        ]
+        return Preview(
+            counters=plan.counters,
+            roots=tuple(parts),
+            whole=whole,
+            unknown_stages=tuple(unknown),
+            run_count=costs.run_count,
+            not_found=_not_found(staging, [scope.folder for scope in found.scopes]),
+            notes=(*found.merged, *plan.notes),
+        )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Items of the stages; every frame has ``path_bytes``, those of titles the one of their first file."""
+
+    probe: pl.DataFrame
+    hash: pl.DataFrame
+    match: pl.DataFrame
+    scrape: pl.DataFrame
+
+    def below(self, folder: bytes) -> _Work:
+        """The items that lie below ``folder``."""
+        inside = below(folder)
+        return _Work(*(frame.filter(inside) for frame in (self.probe, self.hash, self.match, self.scrape)))
+
+
+def _items(batches: Sequence[Batch]) -> pl.DataFrame:
+    empty = pl.DataFrame(schema={"path_bytes": pl.Binary, "size_bytes": pl.Int64})
+    return pl.concat([batch.items() for batch in batches]) if batches else empty
+
+
+def _files_of_titles(staging: Path) -> pl.DataFrame:
+    """``title_key, title_id, path_bytes``: the first file of every title that names speak of."""
+    files = pl.concat([read_known(Files, staging=staging), read_staged(Files, staging=staging, stage="plan")])
+    return (
+        present_identities(staging)
+        .select("file_id", "title_key")
+        .join(files.unique("file_id", keep="last").select("file_id", "path_bytes"), on="file_id")
+        .join(latest_matches(staging).select("title_key", "title_id"), on="title_key", how="left")
+        .sort("path_bytes")
+    )
+
+
+def _placed(items: pl.DataFrame, files_of_titles: pl.DataFrame, key: str) -> pl.DataFrame:
+    if key not in items.columns:
+        return items
+    first = files_of_titles.drop_nulls(key).unique(key, keep="first", maintain_order=True)
+    return items.join(first.select(key, "path_bytes"), on=key, how="left")
+
+
+def _expected(
+    row: Mapping[str, Any],
+    work: _Work,
+    file_count: int,
+    fingerprint_count: int,
+    costs: Costs,
+    picture_bytes: float | None,
+) -> tuple[RootWork, list[str]]:
+    """What the work will come to, and the stages of which no past run tells the time.
+
+    Without past runs a title costs one question and one answer with all its details.
+    """
+    ratios = costs.ratios
+    scraped = work.scrape.height + round(work.match.height * ratios.get("matched", 1.0))
+    collections = round(scraped * ratios.get("collections", 0.0))
+    pictures = round(scraped * ratios["pictures"]) if "pictures" in ratios else None if scraped else 0
+    items = {
+        "discover": file_count,
+        "fingerprint": fingerprint_count,
+        "probe": work.probe.height,
+        "hash": work.hash.height,
+        "match": work.match.height,
+        "scrape": scraped,
+        "collections": collections,
+        "artwork": pictures or 0,
+    }
+    wall_s, unknown = expected_s(costs, items)
+    has_size = pictures == 0 or (pictures is not None and picture_bytes is not None)
+    return RootWork(
+        root=dict(row),
+        probe_count=work.probe.height,
+        probe_bytes=int(work.probe["size_bytes"].sum()),
+        hash_bytes=int(work.hash["size_bytes"].sum()),
+        call_count=round((work.match.height + scraped + collections) * ratios.get("calls", 1.0)),
+        picture_count=pictures,
+        download_bytes=round((pictures or 0) * (picture_bytes or 0.0)) if has_size else None,
+        wall_s=wall_s,
+    ), unknown
+
+
+def _not_found(staging: Path, folders: Sequence[bytes]) -> pl.DataFrame:
+    """Known files below ``folders`` that were not missing and were found nowhere."""
+    written = read_staged(Files, staging=staging, stage="plan").select("file_id", "missing_since_at")
+    listed = read_staged(Listings, staging=staging, stage="discover").select("path_bytes")
+    known = read_known(Files, staging=staging).filter(pl.col("missing_since_at").is_null() & below_any(folders))
+    found = written.filter(pl.col("missing_since_at").is_null())
+    return known.join(listed, on="path_bytes", how="anti").join(found, on="file_id", how="anti").sort("path_bytes")
+
+
+@contextmanager
+def _staging(data: DataFolder) -> Iterator[Path]:
+    """A staging folder that is gone in the end, with every folder that was made for it."""
+    staging = data.staging(f"preview-{uuid.uuid4()}")
+    missing = [folder for folder in (data.path, staging.parent) if not folder.exists()]
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+    finally:
+        close_pool()
+        shutil.rmtree(staging, ignore_errors=True)
+        for folder in reversed(missing):
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _parameter(path_bytes: bytes) -> str:
+    return as_parameter(os.fsdecode(path_bytes))
+
+
+def _cut(items: pl.DataFrame, stage: str, staging: Path, id_column: str) -> list[Batch]:
+    return cut(items, stage=stage, staging=staging, id_column=id_column, batch_size=1, max_batches=64)
+
+
+def _past_runs(data: DataFolder) -> Iterator[PastRun]:
+    paths = sorted(data.runs.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in paths[:RUNS_LEARNT_FROM]:
+        record = orjson.loads(path.read_bytes())
+        yield PastRun(record, read_timings(data.timings, record["run_id"]))
+
+
+def _picture_bytes(warehouse: Path) -> float | None:
+    """Mean size of the pictures that are known."""
+    if not warehouse.exists():
+        return None
+    with opened_read_only(warehouse) as connection:
+        row = connection.execute("SELECT avg(size_bytes) FROM artwork").fetchone()
+    return float(row[0]) if row and row[0] is not None else None

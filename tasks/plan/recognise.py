@@ -1,0 +1,139 @@
+"""Which of the listed files is which of the known ones? Pure: frames in, frames out.
+
+A listed file is a known one, and keeps its id with all that is known of it, by the first of these that holds:
+
+1. ``path`` and inode are the same: most files, every night.
+2. ``inode``, size and mtime are those of a known file that is no longer where it was: moved or renamed on its disk.
+3. ``path`` is the same: other content was put in its place, or the file system has numbered its inodes anew.
+4. ``fingerprint`` and size, and the hash of the content where it is known, are those of a known file that is gone:
+   moved to another disk.
+
+Nothing is guessed: a file whose place could not be looked at keeps its id for itself.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_INODE = ["inode", "size_bytes", "mtime_ns"]
+_PRINT = ["size_bytes", "fingerprint"]
+
+
+def recognised(
+    listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.DataFrame, prints: pl.DataFrame
+) -> pl.DataFrame:
+    """``listed`` with ``file_id`` and ``proof`` (inode, path, fingerprint, content hash); both null for a new file.
+
+    Args:
+        listed: rows of ``listings``, each path once.
+        known: rows of ``files``, and ``may_have_moved``: its place was looked at, and it is not there.
+        known_prints: ``file_id, fingerprint, content_hash`` as they were measured.
+        prints: rows of ``fingerprints`` that were read in this run.
+    """
+    found, new, gone = _by_place(listed, known)
+    by_print = _paired(_with_prints(new, prints), _with_known_prints(gone, known_prints), by=_PRINT)
+    same_content = pl.col("content_hash") == pl.col("known_content_hash")
+    certain = by_print.filter(same_content.fill_null(True)).select(
+        "path_bytes",
+        "file_id",
+        proof=pl.when(same_content.fill_null(False)).then(pl.lit("content hash")).otherwise(pl.lit("fingerprint")),
+    )
+    return listed.join(pl.concat([found, certain]), on="path_bytes", how="left", maintain_order="left")
+
+
+def to_fingerprint(listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.DataFrame) -> pl.DataFrame:
+    """The listed files that must be read to be recognised, in path order, with ``is_whole``.
+
+    New ones with the size of a file that is gone, and those that lie where they lay, as large and as old, but under
+    another inode. ``is_whole`` where the whole content of the known file was hashed.
+    """
+    found, new, gone = _by_place(listed, known)
+    printed = _with_known_prints(known, known_prints).filter(pl.col("fingerprint").is_not_null())
+    wanted_sizes = printed.join(gone.select("file_id"), on="file_id", how="semi").select("size_bytes", "is_hashed")
+    moved = new.join(
+        wanted_sizes.group_by("size_bytes").agg(pl.col("is_hashed").any().alias("is_whole")), on="size_bytes"
+    )
+    renumbered = (
+        listed.join(found.filter(pl.col("proof") == "path"), on="path_bytes")
+        .join(printed.rename({"inode": "known_inode"}), on=["file_id", "size_bytes", "mtime_ns"])
+        .filter(pl.col("inode") != pl.col("known_inode"))
+        .with_columns(is_whole=pl.lit(False))
+    )
+    columns = [*listed.columns, "is_whole"]
+    return pl.concat([moved.select(columns), renumbered.select(columns)]).sort("path_bytes")
+
+
+def elsewhere(listed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The ``known`` files that a listed file under another path has device, inode, size and mtime of.
+
+    Where such a file's own place was not listed, one look there tells whether it was moved from there.
+    """
+    same = ["device", *_INODE]
+    there = known.filter(pl.col("inode") > 0).join(listed.select(*same).unique(), on=same, how="semi")
+    return there.join(listed.select("path_bytes"), on="path_bytes", how="anti", maintain_order="left")
+
+
+def _by_place(listed: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """What needs no reading: ``path_bytes, file_id, proof`` of those found, and the rest of both frames."""
+    place = ["path_bytes", "inode"]
+    unmoved = listed.select(place).join(known.select(*place, "file_id"), on=place).select("path_bytes", "file_id")
+    new, gone = _rest(listed, known, unmoved)
+    moved = _paired(new.filter(pl.col("inode") > 0), gone.filter("may_have_moved"), by=_INODE)
+    new, gone = _rest(new, gone, moved)
+    replaced = new.select("path_bytes").join(gone.select("path_bytes", "file_id"), on="path_bytes")
+    new, gone = _rest(new, gone, replaced)
+    pairs = ["path_bytes", "file_id"]
+    found = pl.concat(
+        [
+            unmoved.select(*pairs, proof=pl.lit("path")),
+            moved.select(*pairs, proof=pl.lit("inode")),
+            replaced.select(*pairs, proof=pl.lit("path")),
+        ]
+    )
+    return found, new, gone.filter("may_have_moved")
+
+
+def _rest(new: pl.DataFrame, gone: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return (
+        new.join(found, on="path_bytes", how="anti", maintain_order="left"),
+        gone.join(found, on="file_id", how="anti", maintain_order="left"),
+    )
+
+
+def _paired(new: pl.DataFrame, gone: pl.DataFrame, *, by: list[str]) -> pl.DataFrame:
+    """Pairs of rows that agree in ``by``, one to one: ``path_bytes``, ``file_id`` and the columns of both sides.
+
+    Several files may agree (hard links, copies): those that also agree in device and name go together first, then in
+    the order of their paths, so that a renamed folder keeps each file's own id.
+    """
+    paired = []
+    gone = gone.select(pl.exclude("path_bytes"), known_path=pl.col("path_bytes"))
+    new, gone = _named(new, "path_bytes"), _named(gone, "known_path")
+    for further in (["device", "name"], ["name"], ["device"], []):
+        keys = [*by, *further]
+        found = _numbered(new, keys, "path_bytes").join(_numbered(gone, keys, "known_path"), on=[*keys, "number"])
+        paired.append(found.select("path_bytes", "file_id", pl.col("^(known_)?content_hash$")))
+        new = new.join(found, on="path_bytes", how="anti")
+        gone = gone.join(found, on="file_id", how="anti")
+    return pl.concat(paired)
+
+
+def _named(frame: pl.DataFrame, path: str) -> pl.DataFrame:
+    names = [path_bytes.rpartition(b"/")[2] for path_bytes in frame[path]]
+    return frame.with_columns(pl.Series("name", names, dtype=pl.Binary))
+
+
+def _numbered(frame: pl.DataFrame, keys: list[str], order: str) -> pl.DataFrame:
+    return frame.sort(order).with_columns(pl.int_range(pl.len()).over(keys).alias("number"))
+
+
+def _with_prints(new: pl.DataFrame, prints: pl.DataFrame) -> pl.DataFrame:
+    """``new`` with fingerprint and content hash, where what was read is still what was listed."""
+    read = ["path_bytes", "size_bytes", "mtime_ns"]
+    return new.join(prints.select(*read, "fingerprint", "content_hash"), on=read, how="left")
+
+
+def _with_known_prints(known: pl.DataFrame, known_prints: pl.DataFrame) -> pl.DataFrame:
+    return known.join(
+        known_prints.select("file_id", "fingerprint", known_content_hash="content_hash"), on="file_id", how="left"
+    ).with_columns(is_hashed=pl.col("known_content_hash").is_not_null())
