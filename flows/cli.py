@@ -122,10 +122,12 @@ def confirm_removal_command(
     A refresh marks nothing as missing when a folder is away, empty, on another disk, or lacks too much at once. This
     shows what is not there, asks, and marks it. Nothing on your disk is touched.
     """
-    from flows.confirm import confirm_removal
-    from flows.run import run_refresh
+    from flows.run import quieten_prefect, run_refresh
 
     settings = _loaded(data, config, assignments).settings
+    quieten_prefect(debug=False)
+    from flows.confirm import confirm_removal
+
     if not confirm_removal(root, settings, assume_yes=yes):
         print("Nothing was marked.")
         return

@@ -130,7 +130,11 @@ def run_ui(data: DataFolder, port: int) -> None:
 
 
 def quieten_prefect(*, debug: bool) -> None:
-    """Keep Prefect's log off the terminal, where the report tells the same; the UI still has it."""
+    """Keep Prefect's log off the terminal, where the report tells the same; the UI still has it.
+
+    To be called before Prefect is imported. Its words about usage data are kept off by not sending any.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "DEBUG" if debug else "CRITICAL")
     if debug:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG")

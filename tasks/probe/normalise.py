@@ -87,7 +87,7 @@ def rows(facts: Facts, *, file_id: str, probed_at: datetime) -> Rows:
         "playable": status != "unreadable" and _is_playable(facts, films, duration_s),
         "is_encrypted": bool(_encrypted(facts)),
         "container": _word(container.get("format_name")),
-        "start_s": _seconds(container.get("start_time")),
+        "start_s": _start(container.get("start_time")),
         "duration_s": duration_s,
         "bitrate_bps": bitrate_bps or None,
         "quality": quality(main["width_px"], main["height_px"]) if main else None,
@@ -283,7 +283,7 @@ def _timing(stream: Stream) -> Row:
         bitrate = int(said) if re.fullmatch(r"[0-9]{1,15}", said) else None
     return {
         "bitrate_bps": bitrate or None,
-        "start_s": _seconds(stream.get("start_time")),
+        "start_s": _start(stream.get("start_time")),
         "duration_s": duration_s,
     }
 
@@ -315,6 +315,11 @@ def _word(text: str | None) -> str | None:
 def _profile(text: str | None) -> str | None:
     """Name of a profile; a bare number is one that the engine has no name for."""
     return None if text is None or re.fullmatch(r"-?\d+", text) else _word(text)
+
+
+def _start(value: float | None) -> float | None:
+    """When something begins; what lies before zero is dropped by decoders, and only older versions of FFmpeg say it."""
+    return None if value is None else _seconds(max(0.0, value))
 
 
 def _seconds(value: float | None) -> float | None:

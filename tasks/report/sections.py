@@ -59,7 +59,7 @@ def headline(facts: RunFacts) -> tuple[str, str]:
     if facts.did_nothing:
         return f"Run {name} completed{took}: nothing has changed since the last run", "good"
     changes = ", ".join(f"{count:,} {change}" for change, count in _changes(facts))
-    return f"Run {name} completed{took}" + (f": files {changes}" if changes else ""), "good"
+    return f"Run {name} completed{took}" + (f"; files: {changes}" if changes else ""), "good"
 
 
 def _kept(facts: RunFacts) -> str:
@@ -131,7 +131,7 @@ def _root(root: RootFacts) -> Section:
     command = None
     if root.state == "held back":
         command = f"reelhouse confirm-removal {shlex.quote(printable(root.root))}"
-        lines.append("If they were deleted on purpose, say so and run again; if a disk is away, bring it back:")
+        lines.append("If a disk is away, bring it back and refresh again. If the files are gone for good, say so:")
     return Section(
         f"Root {printable(root.root)}: {printable(root.state)}", lines=tuple(lines), tone="bad", command=command
     )

@@ -75,11 +75,6 @@ KNOWN = (
         "Older versions count one picture more of MPEG streams; the mean rate follows the length.",
     ),
     Difference(
-        ("probe.start_s", "audio_streams.start_s"),
-        lambda pair: pair.name.endswith((".mkv", ".webm")) and pair.pyav == 0.0 and -0.1 < pair.ffprobe < 0,
-        "Older versions begin Opus in Matroska before zero, by what a decoder drops.",
-    ),
-    Difference(
         ("video_streams.field_order",),
         lambda pair: (pair.pyav, pair.ffprobe) == ("progressive", None),
         "Older versions do not say that MPEG-1 and ProRes are progressive.",

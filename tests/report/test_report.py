@@ -78,13 +78,13 @@ def test_an_account_that_does_not_add_up_is_said_first():
         (a_run(run_stages=[a_stage("discover", done=9)]), "nothing has changed since the last run"),
         (
             a_run(run_stages=[a_stage(unchanged=9)], counters={"vanished_files": 1}),
-            "Run calm-otter completed in 12.5 s: files 1 vanished",
+            "Run calm-otter completed in 12.5 s; files: 1 vanished",
         ),
         (
             a_run(run_stages=[a_stage(unchanged=9)], counters={"moved_files": 1000, "new_files": 2}),
-            "Run calm-otter completed in 12.5 s: files 2 new, 1,000 moved",
+            "Run calm-otter completed in 12.5 s; files: 2 new, 1,000 moved",
         ),
-        (a_run(counters={"purged_files": 3}), "completed in 12.5 s: files 3 purged"),
+        (a_run(counters={"purged_files": 3}), "completed in 12.5 s; files: 3 purged"),
         (
             a_run(run_roots=[a_root(), a_root("/good", state="good")]),
             "finished in 12.5 s; 1 root is not as before and keeps 40 files that were not found",
