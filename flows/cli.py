@@ -128,10 +128,13 @@ def confirm_removal_command(
     quieten_prefect(debug=False)
     from flows.confirm import confirm_removal
 
-    if not confirm_removal(root, settings, assume_yes=yes):
+    count = confirm_removal(root, settings, assume_yes=yes)
+    if not count:
         print("Nothing was marked.")
         return
-    raise SystemExit(run_refresh([root], settings, as_json=False, quiet=quiet, debug=False, confirm_removal=[root]))
+    raise SystemExit(
+        run_refresh([root], settings, as_json=False, quiet=quiet, debug=False, confirm_removal={root: count})
+    )
 
 
 @app.command()

@@ -8,44 +8,60 @@ from collections import Counter
 
 import polars as pl
 
+from flows.interrupt import interrupted_by_signals
 from flows.preview import preview
 from flows.terminal import pick_mode, showing
 from tasks.core.errors import Refused
-from tasks.core.paths import from_parameter
+from tasks.core.paths import as_parameter, as_text, from_parameter
 from tasks.core.settings import Settings
 from tasks.core.units import printable
 
 SHOWN = 10
 
 
-def confirmed_root(root: str) -> bytes:
-    """The path of ``root`` as the flow compares it."""
-    return os.path.abspath(os.path.expanduser(from_parameter(root)))  # noqa: PTH100, PTH111 - bytes
+def confirm_removal(root: str, settings: Settings, *, assume_yes: bool) -> int:
+    """Print which known files of ``root`` are not there and ask whether they are gone.
 
-
-def confirm_removal(root: str, settings: Settings, *, assume_yes: bool) -> bool:
-    """Print which known files of ``root`` are not there and ask whether they are gone; ``False`` if they are not.
+    Returns:
+        How many files were confirmed as gone; 0 if the answer was no.
 
     Raises:
         Refused: there is nothing to confirm, or nobody to ask.
+        Interrupted: Ctrl-C or SIGTERM came.
     """
+    with interrupted_by_signals():
+        return _confirm_removal(root, settings, assume_yes=assume_yes)
+
+
+def _confirm_removal(root: str, settings: Settings, *, assume_yes: bool) -> int:
     with showing(pick_mode(json=False, quiet=False, isatty=sys.stderr.isatty())):
-        found = preview([root], settings, confirmed=[confirmed_root(root)])
-    gone = found.not_found
+        found = preview([root], settings, is_confirmed=True)
+    gone, shown = found.not_found, printable(as_text(_absolute(root)))
+    if not any(work.root["expected_count"] for work in found.roots):
+        raise Refused(
+            f"no file below {shown} is known, so there is nothing to confirm; see: reelhouse sql 'FROM roots_now'"
+        )
     if not gone.height:
-        raise Refused(f"all known files of {printable(root)} are there: there is nothing to confirm")
-    print(f"{gone.height:,} known files are not in {printable(root)}:")
-    for line in _shown(gone, confirmed_root(root)):
+        raise Refused(f"all known files of {shown} are there: there is nothing to confirm")
+    for work in found.roots:
+        if work.root["reason"]:
+            print(f"{printable(work.root['folder'])}: {printable(work.root['reason'])}")
+    print(f"{gone.height:,} known files are not in {shown}:")
+    for line in _shown(gone, _absolute(root)):
         print(f"  {line}")
     print(
         "When you confirm, they are marked as missing and leave the views. Their rows are kept for "
         f"{settings.removal.keep_days:g} days and come back with the files. Nothing on your disk is touched."
     )
     if assume_yes:
-        return True
+        return gone.height
     if not sys.stdin.isatty():
         raise Refused("there is nobody to ask; say --yes if these files are gone")
-    return input("Are these files gone? [y/N] ").strip().lower() in ("y", "yes")
+    return gone.height if input("Are these files gone? [y/N] ").strip().lower() in ("y", "yes") else 0
+
+
+def _absolute(root: str) -> bytes:
+    return from_parameter(as_parameter(root))
 
 
 def _shown(gone: pl.DataFrame, root: bytes) -> list[str]:

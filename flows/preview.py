@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import polars as pl
 
 from tasks.core.errors import BatchIncomplete
 from tasks.core.layout import DataFolder
-from tasks.core.paths import as_parameter
+from tasks.core.paths import as_parameter, from_parameter
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
 from tasks.discovery.listing import entries_of
@@ -80,15 +81,17 @@ class Preview:
     notes: tuple[str, ...]
 
 
-def preview(roots: Sequence[str], settings: Settings, *, confirmed: Collection[bytes] = ()) -> Preview:
-    """What ``refresh`` of ``roots`` would do.
+def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = False) -> Preview:
+    """What ``refresh`` of ``roots`` would do; ``is_confirmed`` if a person said that what is not there is gone.
 
     Raises:
         Refused: a root cannot be read, or the warehouse cannot be opened.
     """
     data = DataFolder(settings.data_dir.absolute())
     progress.reset()
-    found = check_roots(roots, settings.discovery, known_roots=known_roots(data.warehouse), confirmed=tuple(confirmed))
+    known = known_roots(data.warehouse)
+    given = [from_parameter(as_parameter(root)) for root in roots] if is_confirmed else []
+    found = check_roots(roots, settings.discovery, known_roots=known, confirmed=given)
     with _staging(data) as staging:
         now = snapshot.fn(str(data.warehouse), str(staging))
         entries = entries_of(found.scopes, settings.discovery)
@@ -98,7 +101,7 @@ def preview(roots: Sequence[str], settings: Settings, *, confirmed: Collection[b
                 discover.fn(batch, settings.discovery)
         progress.finish("discover")
         folders = tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes)
-        confirmations = tuple(_parameter(root) for root in confirmed)
+        confirmations = tuple((folder, sys.maxsize) for _, folder in folders) if is_confirmed else ()
         options = settings.flow
         recognition = plan_recognition.fn(str(staging), (), folders, confirmations, settings.probe, options)
         progress.begin("fingerprint", recognition.total_count)
@@ -123,9 +126,13 @@ def preview(roots: Sequence[str], settings: Settings, *, confirmed: Collection[b
         costs = learnt(_past_runs(data))
         picture_bytes = _picture_bytes(data.warehouse)
         whole, unknown = _expected({}, work, plan.file_count, recognition.total_count, costs, picture_bytes)
+        nothing = _Work(*(frame.clear() for frame in (work.probe, work.hash, work.match, work.scrape)))
+        # A row for every scope, then those of known roots inside them that are not good; their work is in the scope's.
+        shares = [work.below(scope.folder) for scope in found.scopes]
+        shares += [nothing] * (len(plan.run_roots) - len(shares))
         parts = [
-            _expected(row, work.below(scope.folder), row["file_count"], 0, costs, picture_bytes)[0]
-            for row, scope in zip(plan.run_roots, found.scopes, strict=True)
+            _expected(row, share, row["file_count"], 0, costs, picture_bytes)[0]
+            for row, share in zip(plan.run_roots, shares, strict=True)
         ]
         return Preview(
             counters=plan.counters,

@@ -22,7 +22,7 @@ import platform
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,6 +59,7 @@ from tasks.identify.task import identify
 from tasks.match.task import match
 from tasks.plan.events import first_events
 from tasks.plan.task import (
+    Confirmed,
     FilePlan,
     Folders,
     plan_collections,
@@ -103,7 +104,7 @@ class _Run:
     data: DataFolder
     settings: Settings
     folders: Folders
-    confirmed: tuple[str, ...]
+    confirmed: Confirmed
     states: list[State[Any]] = field(default_factory=list)
     stages: dict[str, StageTask] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -163,7 +164,7 @@ def _run_name() -> str:
 
 @flow(name="refresh", flow_run_name=_run_name)
 def refresh(
-    roots: list[str], settings: Settings | None = None, confirm_removal: list[str] | None = None
+    roots: list[str], settings: Settings | None = None, confirm_removal: dict[str, int] | None = None
 ) -> list[State[Any]]:
     """Refresh the libraries under ``roots``: find, measure, identify, match, scrape, fetch artwork, load.
 
@@ -171,7 +172,8 @@ def refresh(
         roots: folders to walk, absolute; one whose name is no UTF-8 is given as a ``file:`` URI. A folder inside a root
             of an earlier run stands for this part of it.
         settings: what a person may set; the defaults do the job.
-        confirm_removal: those of ``roots`` of which a person says that what is not there is gone.
+        confirm_removal: those of ``roots`` of which a person says that what is not there is gone, with the number of
+            files that the person knows to be gone; when more are missing, nothing is taken as confirmed.
 
     Returns:
         The states of all batches: the run is Failed if one of them is.
@@ -182,13 +184,10 @@ def refresh(
     settings = settings or Settings()
     progress.reset()
     data = DataFolder(settings.data_dir.absolute())
-    confirmed = [from_parameter(root) for root in confirm_removal or ()]
-    found = check_roots(
-        [os.fsdecode(from_parameter(root)) for root in roots],
-        settings.discovery,
-        known_roots=known_roots(data.warehouse),
-        confirmed=confirmed,
-    )
+    known = known_roots(data.warehouse)
+    meant = {from_parameter(root): count for root, count in (confirm_removal or {}).items()}
+    given = [os.fsdecode(from_parameter(root)) for root in roots]
+    found = check_roots(given, settings.discovery, known_roots=known, confirmed=meant)
     run_id = str(flow_run.id)
     with ExitStack() as stack:
         stack.enter_context(holding(data.warehouse))
@@ -202,7 +201,7 @@ def refresh(
             data=data,
             settings=settings,
             folders=tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes),
-            confirmed=tuple(_parameter(root) for root in confirmed),
+            confirmed=confirmed_folders(meant, settings, known),
             notes=[*found.merged, *(f"{as_text(root)} is empty: is its disk mounted?" for root in found.empty)],
             task_run_count=1,
         )
@@ -210,6 +209,15 @@ def refresh(
             _work(run, found.scopes)
         _tidy_staging(run)
     return run.states
+
+
+def confirmed_folders(meant: Mapping[bytes, int], settings: Settings, known: Sequence[bytes]) -> Confirmed:
+    """The folders that a person has confirmed as the walk knows them, whichever way they were spelt."""
+    return tuple(
+        (_parameter(scope.folder), count)
+        for path, count in meant.items()
+        for scope in check_roots([os.fsdecode(path)], settings.discovery, known_roots=known, confirmed=[path]).scopes
+    )
 
 
 def _parameter(path_bytes: bytes) -> str:
@@ -232,6 +240,7 @@ def _tidy_staging(run: _Run) -> None:
 
 def _work(run: _Run, scopes: Sequence[Scope]) -> None:
     settings = run.settings
+    versions = engine_versions(settings.probe)  # an engine that is not there is told before anything is done
     with _lane(DISK_BATCHES_AT_ONCE) as disk, _lane(settings.flow.network_threads) as net:
         discovered = _discover(run, disk, scopes)
         recognised = _recognise(run, disk, discovered)
@@ -244,7 +253,7 @@ def _work(run: _Run, scopes: Sequence[Scope]) -> None:
             run.folders,
             run.confirmed,
             PARSER_VERSION,
-            engine_versions(settings.probe),
+            versions,
             settings.removal,
             settings.probe,
             settings.flow,

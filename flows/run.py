@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.interrupt import Interrupted, interrupted_by_signals
@@ -31,7 +31,7 @@ def run_refresh(
     as_json: bool,
     quiet: bool,
     debug: bool,
-    confirm_removal: Sequence[str] = (),
+    confirm_removal: Mapping[str, int] | None = None,
 ) -> int:
     """Refresh ``roots`` and print the report; returns the exit status.
 
@@ -41,7 +41,8 @@ def run_refresh(
         as_json: progress and report as JSON lines.
         quiet: no progress.
         debug: show Prefect's log.
-        confirm_removal: those of ``roots`` of which a person has said that what is not there is gone.
+        confirm_removal: those of ``roots`` of which a person has said that what is not there is gone, with the number
+            of files that the person was shown.
 
     Raises:
         Refused: before anything is started where that can be known, else by the flow.
@@ -49,7 +50,7 @@ def run_refresh(
         Interrupted: Ctrl-C or SIGTERM came.
     """
     with interrupted_by_signals():
-        return _run_refresh(roots, settings, confirm_removal, as_json=as_json, quiet=quiet, debug=debug)
+        return _run_refresh(roots, settings, confirm_removal or {}, as_json=as_json, quiet=quiet, debug=debug)
 
 
 def run_plan(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: bool) -> None:
@@ -72,7 +73,7 @@ def run_plan(roots: Sequence[str], settings: Settings, *, as_json: bool, quiet: 
 def _run_refresh(
     roots: Sequence[str],
     settings: Settings,
-    confirm_removal: Sequence[str],
+    confirm_removal: Mapping[str, int],
     *,
     as_json: bool,
     quiet: bool,
@@ -83,7 +84,7 @@ def _run_refresh(
     from tasks.warehouse.roots import known_roots
 
     data = DataFolder(settings.data_dir.absolute())
-    confirmed = [as_parameter(root) for root in confirm_removal]
+    confirmed = {as_parameter(root): count for root, count in confirm_removal.items()}
     check_roots(
         roots,
         settings.discovery,

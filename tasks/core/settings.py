@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 VIDEO_EXTENSIONS: tuple[str, ...] = (
     ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mk3d", ".mkv", ".mov", ".mp4",
@@ -25,10 +25,19 @@ IGNORED_FOLDERS: tuple[str, ...] = (
 Lower = Annotated[str, Field(pattern=r"^\.[a-z0-9]+$")]
 
 
+def _plain_name(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError("a name of a file without folders, as .reelhouse")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_plain_name)]
+
+
 class Room(BaseModel):
     """Base of the settings: frozen, and a misspelled name is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DiscoverySettings(Room):
@@ -47,9 +56,9 @@ class DiscoverySettings(Room):
     )
     remote_threads: int = Field(16, ge=1, le=128, description="Folders listed at once on a network share.")
     deadline_s: float = Field(
-        60.0, gt=0, description="Seconds a folder may take to answer before all below it counts as unknown."
+        60.0, gt=0, le=86_400, description="Seconds a folder may take to answer before all below it counts as unknown."
     )
-    marker: str | None = Field(
+    marker: FileName | None = Field(
         None, description="Name of a file that must lie in every root; where it is missing, nothing there is known."
     )
 
@@ -63,7 +72,7 @@ class RemovalSettings(Room):
         description="Files of a root that may be missing at once; above this and most_ratio a person is asked.",
     )
     most_ratio: float = Field(0.1, ge=0, le=1, description="Share of a root's files that may be missing at once.")
-    keep_days: float = Field(7.0, ge=0, description="Days the rows of a missing file are kept.")
+    keep_days: float = Field(7.0, ge=0, le=36_500, description="Days the rows of a missing file are kept.")
 
 
 class ProbeSettings(Room):
@@ -103,7 +112,10 @@ class ProbeSettings(Room):
     )
     chunk_size: int = Field(32, ge=1, le=500, description="Files sent to a worker at once; more saves little.")
     deadline_s: float = Field(
-        30.0, gt=0, description="Seconds a file may take before its worker is killed; raise it for slow shares."
+        30.0,
+        gt=0,
+        le=86_400,
+        description="Seconds a file may take before its worker is killed; raise it for slow shares.",
     )
     read_first_frame: bool = Field(
         True, description="Decode one frame of possible HDR files, where HDR10 and HDR10+ facts often stand."

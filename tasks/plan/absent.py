@@ -10,11 +10,22 @@ from tasks.plan.recognise import elsewhere
 
 
 def absent_files(listed: pl.DataFrame, known: pl.DataFrame) -> list[str]:
-    """Ids of ``known`` files (not looked at in this run) that are not there, though a listed file is the same inode.
+    """Ids of ``known`` files (whose place was not looked at, or is in doubt) that are not there any more.
 
-    The same inode on the same device is the same file: it was moved out of a folder that this run does not walk, or is
-    a further hard link of it. One look tells. The disk is known to answer: the listed file lies on it.
+    Of those only that a listed file is the same inode of the same device: it is the same file, moved out of a folder
+    that this run does not walk, or a further hard link of it. One look tells; an error is no answer. The disk is known
+    to answer: the listed file lies on it.
     """
     there = elsewhere(listed, known)
     paths = there.select("file_id", "path_bytes").iter_rows()
-    return [file_id for file_id, path_bytes in paths if not os.path.lexists(path_bytes)]
+    return [file_id for file_id, path_bytes in paths if _is_absent(path_bytes)]
+
+
+def _is_absent(path_bytes: bytes) -> bool:
+    try:
+        os.lstat(path_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

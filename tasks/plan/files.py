@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,21 @@ import polars as pl
 from tasks.core import ids
 from tasks.core.paths import as_text
 from tasks.core.settings import RemovalSettings
-from tasks.plan.guard import Scope, Seen, Verdict, below, below_any, judge, root_row, speaks_for_itself
+from tasks.plan.guard import (
+    Scope,
+    Seen,
+    Verdict,
+    below,
+    below_any,
+    devices_away,
+    doubt_of,
+    innermost,
+    judge,
+    root_row,
+    speaks_for_itself,
+    told_by_files,
+    units_of,
+)
 from tasks.plan.recognise import recognised
 from tasks.schema.files import Files, Purges, Roots
 from tasks.schema.runs import FileEvents
@@ -73,7 +87,7 @@ def decide_files(
     *,
     run_id: str,
     removal: RemovalSettings,
-    confirmed: Collection[bytes] = (),
+    confirmed: Mapping[bytes, int] | None = None,
     now: datetime,
 ) -> FileDecisions:
     """Give every listed file its id, and find out what became of the others.
@@ -83,31 +97,41 @@ def decide_files(
         known: what was known. Files outside of the scopes are left alone.
         run_id: run that the events are noted for.
         removal: how much may be missing before a person is asked, and how long rows are kept.
-        confirmed: roots of which a person has said that what is not there is gone.
+        confirmed: folders of which a person has said that what is not there is gone, with the number of files that the
+            person was shown: when more are missing, nothing is confirmed.
         now: time for ``first_seen_at``, ``missing_since_at`` and the like.
     """
     listed = disk.listings.unique("path_bytes", keep="first", maintain_order=True).sort("path_bytes")
     errors = dict(disk.listing_errors.select("path_bytes", "reason").iter_rows())
-    candidates = with_may_have_moved(known.files, disk.scopes, errors, absent=known.absent, confirmed=confirmed)
+    looks = _looks(disk, known, listed, errors)
+    confirmed = confirmed or {}
+    candidates = _with_may_have_moved(known, looks, errors, confirmed)
     found = recognised(listed, candidates, known_prints=known.prints, prints=disk.fingerprints)
     judged = _judged(found, known.files, disk.fingerprints, now)
-    not_found = known.files.filter(pl.col("missing_since_at").is_null()).join(
+    nowhere = known.files.filter(pl.col("missing_since_at").is_null()).join(
         judged.select("file_id"), on="file_id", how="anti", maintain_order="left"
     )
-    looks = [
-        _seen(scope, disk, known, listed=listed, errors=errors, not_found=not_found, confirmed=confirmed)
-        for scope in disk.scopes
+    meant = [folder for folder, count in confirmed.items() if nowhere.filter(below(folder)).height <= count]
+    not_found = [nowhere.join(seen.expected.select("file_id"), on="file_id", how="semi") for seen in looks]
+    verdicts = [
+        judge(seen, missing, removal, is_confirmed=_is_within(seen.unit.folder, meant))
+        for seen, missing in zip(looks, not_found, strict=True)
     ]
-    verdicts = [judge(seen, removal) for seen in looks]
     vanished = _once(v.gone for v in verdicts).with_columns(
         pl.lit(now, dtype=pl.Datetime("us", "UTC")).alias("missing_since_at")
     )
-    renumbered = _once(
-        _on_the_new_device(seen) for seen, v in zip(looks, verdicts, strict=True) if speaks_for_itself(seen, v)
-    )
+    accepted = [
+        (seen, missing)
+        for seen, missing, verdict in zip(looks, not_found, verdicts, strict=True)
+        if speaks_for_itself(seen, verdict, not_found_count=missing.height)
+    ]
+    renumbered = _once(_on_the_new_device(seen, missing) for seen, missing in accepted)
     kept = renumbered.join(vanished, on="file_id", how="anti", maintain_order="left")
+    outdated = known.files.filter(pl.col("missing_since_at") <= now - timedelta(days=removal.keep_days))
     purged = _once(
-        _outdated(known.files, judged, seen, errors, before=now - timedelta(days=removal.keep_days))
+        outdated.filter(
+            innermost(seen.unit.folder for seen in looks) == seen.unit.folder, ~below_any(list(errors))
+        ).join(judged.select("file_id"), on="file_id", how="anti", maintain_order="left")
         for seen, verdict in zip(looks, verdicts, strict=True)
         if verdict.may_purge
     )
@@ -115,31 +139,84 @@ def decide_files(
     return FileDecisions(
         listed=judged.select(columns),
         rows=pl.concat([frame.select(columns) for frame in (judged.filter("is_written"), vanished, kept)]),
-        roots=_root_rows(looks, verdicts, now),
+        roots=Roots.frame([row for seen, _ in accepted if (row := root_row(seen, now=now))]),
         events=_events(run_id, judged, vanished, purged),
         purges=purged.select("file_id") if purged.height else Purges.frame(),
-        run_roots=[_run_root(seen, verdict, judged) for seen, verdict in zip(looks, verdicts, strict=True)],
+        run_roots=_run_roots(looks, verdicts, not_found, judged),
         new_count=int(judged["is_new"].sum()),
         changed_count=int(judged["is_changed"].sum()),
     )
 
 
-def with_may_have_moved(
-    files: pl.DataFrame,
-    scopes: Sequence[Scope],
-    errors: Collection[bytes],
-    *,
-    absent: Collection[str] = (),
-    confirmed: Collection[bytes] = (),
+def with_may_have_moved(disk: Disk, known: Known, confirmed: Mapping[bytes, int]) -> pl.DataFrame:
+    """``known.files`` with ``may_have_moved``: their place was looked at and can be believed, or was empty before.
+
+    What lies in a root that may be away has not moved, whatever a backup of it looks like.
+    """
+    listed = disk.listings.unique("path_bytes", keep="first", maintain_order=True)
+    errors = dict(disk.listing_errors.select("path_bytes", "reason").iter_rows())
+    return _with_may_have_moved(known, _looks(disk, known, listed, errors), errors, confirmed)
+
+
+def _with_may_have_moved(
+    known: Known, looks: Sequence[Seen], errors: Collection[bytes], confirmed: Mapping[bytes, int]
 ) -> pl.DataFrame:
-    """``files`` with ``may_have_moved``: their place was looked at in this run, or they have been missing before."""
-    unknown = [folder for folder in errors if folder not in confirmed]
-    looked_at = below_any([scope.folder for scope in scopes]) & ~below_any(unknown)
-    return files.with_columns(
-        may_have_moved=looked_at
-        | pl.col("missing_since_at").is_not_null()
-        | pl.col("file_id").is_in(pl.Series(list(absent), dtype=pl.String).implode())
+    is_meant = {seen.unit.folder: _is_within(seen.unit.folder, confirmed) for seen in looks}
+    believed = [seen for seen in looks if is_meant[seen.unit.folder] or doubt_of(seen) is None]
+    away = [
+        (seen.unit.folder, devices)
+        for seen in believed
+        if not is_meant[seen.unit.folder] and (devices := devices_away(seen))
+    ]
+    unit = pl.col("unit")
+    is_away = pl.any_horizontal(
+        pl.lit(False), *((unit == folder) & pl.col("device").is_in(devices) for folder, devices in away)
     )
+    unknown = [folder for folder in errors if not is_meant.get(folder)]
+    folders = pl.Series([seen.unit.folder for seen in believed], dtype=pl.Binary)
+    return (
+        known.files.with_columns(unit=innermost(seen.unit.folder for seen in looks))
+        .with_columns(
+            may_have_moved=(unit.is_in(folders.implode()) & ~is_away & ~below_any(unknown)).fill_null(False)
+            | pl.col("missing_since_at").is_not_null()
+            | pl.col("file_id").is_in(pl.Series(list(known.absent), dtype=pl.String).implode())
+        )
+        .drop("unit")
+    )
+
+
+def _looks(disk: Disk, known: Known, listed: pl.DataFrame, errors: Mapping[bytes, str]) -> list[Seen]:
+    """What was seen of every unit."""
+    roots = known.roots["path_bytes"].to_list()
+    units = units_of(disk.scopes, roots)
+    unit = innermost(unit.folder for unit in units)
+    listed_in = listed.with_columns(unit=unit)
+    here = known.files.filter(pl.col("missing_since_at").is_null()).with_columns(
+        unit=unit, whole_root=innermost({*roots, *(scope.root for scope in disk.scopes)})
+    )
+    counts = dict(here.group_by("whole_root").len().iter_rows())
+    looks = []
+    for one in units:
+        prefix = one.folder.rstrip(b"/") + b"/"
+        there = listed_in.filter(pl.col("unit") == one.folder).drop("unit")
+        before = _row(known.roots, one.root)
+        now = _row(disk.root_listings, one.root) if one.is_walked else told_by_files(before or {}, one.folder, there)
+        looks.append(
+            Seen(
+                unit=one,
+                root_before=before,
+                root_now=now,
+                errors={f: reason for f, reason in errors.items() if f == one.folder or f.startswith(prefix)},
+                listed=there,
+                expected=here.filter(pl.col("unit") == one.folder).drop("unit", "whole_root"),
+                root_expected_count=counts.get(one.root, 0),
+            )
+        )
+    return looks
+
+
+def _is_within(folder: bytes, others: Iterable[bytes]) -> bool:
+    return any(folder == other or folder.startswith(other.rstrip(b"/") + b"/") for other in others)
 
 
 def files_to_probe(
@@ -195,10 +272,7 @@ def files_to_identify(present: pl.DataFrame, identities: pl.DataFrame, *, parser
 
 def with_roots(items: pl.DataFrame, roots: Iterable[bytes]) -> pl.DataFrame:
     """``items`` with ``root_bytes``: the root each path lies under, which names no title."""
-    found = pl.lit(None, dtype=pl.Binary)
-    for root in roots:
-        found = pl.when(below(root)).then(pl.lit(root)).otherwise(found)
-    return items.with_columns(found.alias("root_bytes"))
+    return items.with_columns(innermost(roots).alias("root_bytes"))
 
 
 def present_files(known: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
@@ -265,32 +339,6 @@ def _fresh_id(path_bytes: bytes, taken: set[str]) -> str:
     return file_id
 
 
-def _seen(
-    scope: Scope,
-    disk: Disk,
-    known: Known,
-    *,
-    listed: pl.DataFrame,
-    errors: dict[bytes, str],
-    not_found: pl.DataFrame,
-    confirmed: Collection[bytes],
-) -> Seen:
-    inside = below(scope.folder)
-    prefix = scope.folder.rstrip(b"/") + b"/"
-    here = known.files.filter(pl.col("missing_since_at").is_null())
-    return Seen(
-        scope=scope,
-        root_before=_row(known.roots, scope.root),
-        root_now=_row(disk.root_listings, scope.root),
-        errors={f: reason for f, reason in errors.items() if f == scope.folder or f.startswith(prefix)},
-        listed=listed.filter(inside),
-        expected=here.filter(inside),
-        root_expected_count=here.filter(below(scope.root)).height,
-        not_found=not_found.filter(inside),
-        is_confirmed=scope.root in confirmed,
-    )
-
-
 def _row(frame: pl.DataFrame, path_bytes: bytes) -> dict[str, Any] | None:
     rows = frame.filter(pl.col("path_bytes") == path_bytes)
     return rows.row(-1, named=True) if rows.height else None
@@ -302,51 +350,47 @@ def _once(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(found).unique("file_id", maintain_order=True) if found else Files.frame()
 
 
-def _outdated(
-    files: pl.DataFrame, judged: pl.DataFrame, seen: Seen, errors: Collection[bytes], *, before: datetime
-) -> pl.DataFrame:
-    """Files that were missing before this good look, too, and for long enough."""
-    return files.filter(
-        (pl.col("missing_since_at") <= before) & below(seen.scope.folder) & ~below_any(list(errors))
-    ).join(judged.select("file_id"), on="file_id", how="anti", maintain_order="left")
-
-
-def _root_rows(looks: Sequence[Seen], verdicts: Sequence[Verdict], now: datetime) -> pl.DataFrame:
-    rows = [
-        root_row(seen, file_count=seen.listed.height, now=now)
-        for seen, verdict in zip(looks, verdicts, strict=True)
-        if speaks_for_itself(seen, verdict)
-    ]
-    return Roots.frame([row for row in rows if row])
-
-
-def _on_the_new_device(seen: Seen) -> pl.DataFrame:
+def _on_the_new_device(seen: Seen, not_found: pl.DataFrame) -> pl.DataFrame:
     """Files that were not found, as rows of the device that their root has now: a boot or a mount may number anew.
 
-    Else they would look like files of another disk for ever.
+    Else they would look like files of another disk for ever. Those of another disk, whose number the root has now,
+    would look like the root's own: they get number 0, which no root has.
     """
     if seen.root_before is None or seen.root_now is None or seen.root_before["device"] == seen.root_now["device"]:
-        return seen.not_found.clear()
-    device = pl.lit(seen.root_now["device"], dtype=pl.UInt64).alias("device")
-    return seen.not_found.filter(pl.col("device") == seen.root_before["device"]).with_columns(device)
+        return not_found.clear()
+    new, device = seen.root_now["device"], pl.col("device")
+    return not_found.filter(device.is_in([seen.root_before["device"], new])).with_columns(
+        pl.when(device == new).then(0).otherwise(new).cast(pl.UInt64).alias("device")
+    )
 
 
-def _run_root(seen: Seen, verdict: Verdict, judged: pl.DataFrame) -> dict[str, Any]:
-    now = seen.root_now
-    here = judged.filter(below(seen.scope.folder))
-    return {
-        "root": as_text(seen.scope.root),
-        "folder": as_text(seen.scope.folder),
-        "state": verdict.state,
-        "reason": verdict.reason,
-        "file_count": seen.listed.height,
-        "expected_count": seen.expected.height,
-        **{f"{what}_count": int(here[f"is_{what}"].sum()) for what in ("new", "changed", "moved")},
-        "vanished_count": verdict.gone.height,
-        "held_back_count": seen.not_found.height - verdict.gone.height,
-        "profile": now["profile"] if now else None,
-        "profile_reason": now["profile_reason"] if now else None,
-    }
+def _run_roots(
+    looks: Sequence[Seen], verdicts: Sequence[Verdict], not_found: Sequence[pl.DataFrame], judged: pl.DataFrame
+) -> list[dict[str, Any]]:
+    """Rows of ``run_roots``; a known root inside a walked folder has one where it is not good."""
+    here = judged.with_columns(unit=innermost(seen.unit.folder for seen in looks))
+    rows = []
+    for seen, verdict, missing in zip(looks, verdicts, not_found, strict=True):
+        if not seen.unit.is_walked and verdict.state == "good":
+            continue
+        inside = here.filter(pl.col("unit") == seen.unit.folder)
+        now = seen.root_now
+        rows.append(
+            {
+                "root": as_text(seen.unit.root),
+                "folder": as_text(seen.unit.folder),
+                "state": verdict.state,
+                "reason": verdict.reason,
+                "file_count": seen.listed.height,
+                "expected_count": seen.expected.height,
+                **{f"{what}_count": int(inside[f"is_{what}"].sum()) for what in ("new", "changed", "moved")},
+                "vanished_count": verdict.gone.height,
+                "held_back_count": missing.height - verdict.gone.height,
+                "profile": now["profile"] if now else None,
+                "profile_reason": now["profile_reason"] if now else None,
+            }
+        )
+    return rows
 
 
 def _events(run_id: str, judged: pl.DataFrame, vanished: pl.DataFrame, purged: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ at once: then a person is asked. Nothing is marked on an error, ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,38 +24,51 @@ class Scope:
     root: bytes
     folder: bytes
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of the root was walked."""
-        return self.root == self.folder
+
+@dataclass(frozen=True)
+class Unit:
+    """A folder that is judged by itself: one that was walked, or a known root inside it.
+
+    A known root is often a mount point. Walked as a part of a larger folder it is still the one that may be away.
+    """
+
+    root: bytes
+    folder: bytes
+    is_walked: bool
+    """Whether it was named for this run; if not, only the files below it tell what it looks like."""
+
+
+def units_of(scopes: Sequence[Scope], known_roots: Iterable[bytes]) -> list[Unit]:
+    """What is judged by itself, each folder once."""
+    units = {scope.folder: Unit(scope.root, scope.folder, is_walked=True) for scope in scopes}
+    for root in sorted(known_roots):
+        if root not in units and any(root.startswith(scope.folder.rstrip(b"/") + b"/") for scope in scopes):
+            units[root] = Unit(root, root, is_walked=False)
+    return list(units.values())
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a run saw of a scope."""
+    """What a run saw of a unit. Files below a unit inside it belong to that one."""
 
-    scope: Scope
+    unit: Unit
     root_before: Mapping[str, Any] | None
     """Row of ``roots``; ``None`` for a new root."""
     root_now: Mapping[str, Any] | None
-    """Row of ``root_listings``; ``None`` where the root could not be listed."""
+    """Row of ``root_listings``, or what the listed files tell of it; ``None`` where it could not be listed."""
     errors: Mapping[bytes, str]
     """Folders in it that could not be listed, with what the operating system said."""
     listed: pl.DataFrame
-    """Rows of ``listings`` in the scope."""
+    """Rows of ``listings``."""
     expected: pl.DataFrame
-    """Rows of ``files`` in the scope that were not missing."""
+    """Rows of ``files`` that were not missing."""
     root_expected_count: int
     """The same of the whole root, as a number."""
-    not_found: pl.DataFrame
-    """Those of ``expected`` that were found nowhere."""
-    is_confirmed: bool
-    """Whether a person has said that what is not there is gone."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the listing of a scope means for the files that it lacks."""
+    """What the listing of a unit means for the files that it lacks."""
 
     state: str
     """As ``run_roots.state``."""
@@ -63,17 +76,24 @@ class Verdict:
     gone: pl.DataFrame
     """Files to mark as missing."""
     may_purge: bool
-    """Whether this was a good look at the whole scope: one of the two that rows are kept for."""
+    """Whether this was a good look at all of it: one of the two that rows are kept for."""
 
 
-def judge(seen: Seen, settings: RemovalSettings) -> Verdict:
-    """Whether the files that were not found are gone."""
-    doubt = None if seen.is_confirmed else _doubt(seen)
+def judge(seen: Seen, not_found: pl.DataFrame, settings: RemovalSettings, *, is_confirmed: bool) -> Verdict:
+    """Whether the files that were ``not_found`` anywhere are gone.
+
+    Args:
+        seen: what the unit looks like.
+        not_found: those of its ``expected`` files that were found nowhere.
+        settings: how much may be missing before a person is asked.
+        is_confirmed: whether a person has said that what is not there is gone.
+    """
+    doubt = None if is_confirmed else doubt_of(seen) or _nothing_is_left(seen, not_found)
     if doubt:
-        return Verdict("unknown", doubt, seen.not_found.clear(), may_purge=False)
-    unknown = [folder for folder in seen.errors if not (seen.is_confirmed and folder == seen.scope.folder)]
-    gone = seen.not_found.filter(~below_any(unknown))
-    away = gone.clear() if seen.is_confirmed else _on_devices_away(gone, seen)
+        return Verdict("unknown", doubt, not_found.clear(), may_purge=False)
+    unknown = [folder for folder in seen.errors if not (is_confirmed and folder == seen.unit.folder)]
+    gone = not_found.filter(~below_any(unknown))
+    away = gone.clear() if is_confirmed else gone.filter(pl.col("device").is_in(devices_away(seen)))
     gone = gone.join(away, on="file_id", how="anti", maintain_order="left")
     reasons = [f"{as_text(folder)} could not be listed ({seen.errors[folder]})" for folder in unknown[:1]]
     reasons += [f"and {len(unknown) - 1:,} more folders"] if len(unknown) > 1 else []
@@ -81,18 +101,18 @@ def judge(seen: Seen, settings: RemovalSettings) -> Verdict:
         example = away.sort("path_bytes")["path"][0]
         reasons.append(f"all {away.height:,} files of a disk that was mounted below it are not there, as {example}")
     most = max(settings.most_files, int(settings.most_ratio * seen.root_expected_count))
-    if gone.height > most and not seen.is_confirmed:
+    if gone.height > most and not is_confirmed:
         words = f"{gone.height:,} of {seen.root_expected_count:,} files are not there, more than {most:,} at once"
         return Verdict("held back", "; ".join([words, *reasons]), gone.clear(), may_purge=False)
     state = "partly unknown" if reasons else "good"
-    return Verdict(state, "; ".join(reasons) or None, gone, may_purge=not reasons)
+    return Verdict(state, "; ".join(reasons) or None, gone, may_purge=not reasons and bool(seen.listed.height))
 
 
-def _doubt(seen: Seen) -> str | None:
-    """Why the root does not speak for its files, if it does not."""
-    before, now, folder = seen.root_before, seen.root_now, seen.scope.folder
-    if folder in seen.errors and not seen.listed.height:
-        return f"it could not be read: {seen.errors[folder]}"
+def doubt_of(seen: Seen) -> str | None:
+    """Why the unit does not speak for its files, if it does not."""
+    before, now = seen.root_before, seen.root_now
+    if seen.unit.folder in seen.errors and not seen.listed.height:
+        return f"it could not be read: {seen.errors[seen.unit.folder]}"
     if now is None:
         return "it could not be read"
     if now["has_marker"] is False:
@@ -100,7 +120,7 @@ def _doubt(seen: Seen) -> str | None:
     if not seen.expected.height:
         return None
     if not seen.listed.height:
-        return "it is there, but holds no video: is its disk mounted?"
+        return "no video was found in it: is its disk mounted?"
     if before is None:
         return None
     if before["device"] != now["device"]:
@@ -110,28 +130,63 @@ def _doubt(seen: Seen) -> str | None:
     return None
 
 
-def speaks_for_itself(seen: Seen, verdict: Verdict) -> bool:
+def devices_away(seen: Seen) -> list[int]:
+    """Devices of files that were expected, other than the root's own, of which no file is left: disks not mounted."""
+    root = seen.root_before or seen.root_now
+    if root is None:
+        return []
+    left = {root["device"], *seen.listed["device"].unique().to_list()}
+    return [device for device in seen.expected["device"].unique().to_list() if device not in left]
+
+
+def speaks_for_itself(seen: Seen, verdict: Verdict, *, not_found_count: int) -> bool:
     """Whether how the root looks now is how it shall look from now on.
 
     Also after a look that proved nothing: a library on a new disk, or under a new device number, is accepted for the
     next run when at least half of its files were found where they were.
     """
-    if not seen.scope.is_whole or seen.root_now is None:
+    if seen.unit.root != seen.unit.folder or seen.root_now is None:
         return False
     if verdict.state in ("good", "partly unknown"):
         return True
-    found_count = seen.expected.height - seen.not_found.height
-    return bool(seen.listed.height) and 2 * found_count >= seen.expected.height
+    return bool(seen.listed.height) and 2 * not_found_count <= seen.expected.height
 
 
-def root_row(seen: Seen, *, file_count: int, now: Any) -> dict[str, Any] | None:
+def told_by_files(before: Mapping[str, Any], folder: bytes, listed: pl.DataFrame) -> dict[str, Any]:
+    """What the listed files tell of a root that was walked as a part of another folder; as ``root_listings``."""
+    devices = listed["device"].to_list()
+    start = len(folder.rstrip(b"/")) + 1
+    names = {path[start:].partition(b"/")[0] for path in listed["path_bytes"] if b"/" in path[start:]}
+    is_same = before["device"] in devices or not devices
+    return {
+        **before,
+        "device": before["device"] if is_same else max(set(devices), key=devices.count),
+        "top_folders": sorted(as_text(name) for name in names),
+        "has_marker": None,
+        "profile": None,
+        "profile_reason": None,
+    }
+
+
+def _nothing_is_left(seen: Seen, not_found: pl.DataFrame) -> str | None:
+    count = seen.expected.height
+    if count < 2 or not_found.height < count:
+        return None
+    return f"none of the {count:,} files that were known is there: is it another disk?"
+
+
+def root_row(seen: Seen, *, now: Any) -> dict[str, Any] | None:
     """The row of ``roots`` to write; ``None`` where it would say what is known."""
     assert seen.root_now is not None
+    before = seen.root_before
+    if not seen.unit.is_walked:  # of such a root only the device is known for certain
+        assert before is not None
+        same = before["device"] == seen.root_now["device"]
+        return None if same else {**before, "device": seen.root_now["device"], "changed_at": now}
     facts = {
         **{name: seen.root_now[name] for name in ("root", "path_bytes", "device", "file_system", "top_folders")},
-        "file_count": file_count,
+        "file_count": seen.listed.height,
     }
-    before = seen.root_before
     if before is not None and all(before[name] == value for name, value in facts.items()):
         return None
     return {**facts, "first_seen_at": before["first_seen_at"] if before else now, "changed_at": now}
@@ -142,17 +197,17 @@ def below(folder: bytes) -> pl.Expr:
     return pl.col("path_bytes").bin.starts_with(folder.rstrip(b"/") + b"/")
 
 
+def innermost(folders: Iterable[bytes]) -> pl.Expr:
+    """The longest of ``folders`` that ``path_bytes`` lies below; null where there is none."""
+    found = pl.lit(None, dtype=pl.Binary)
+    for folder in sorted(folders, key=len):
+        found = pl.when(below(folder)).then(pl.lit(folder)).otherwise(found)
+    return found
+
+
 def below_any(folders: Sequence[bytes]) -> pl.Expr:
     """Whether ``path_bytes`` lies below one of ``folders``."""
     return pl.any_horizontal(below(folder) for folder in folders) if folders else pl.lit(False)
-
-
-def _on_devices_away(gone: pl.DataFrame, seen: Seen) -> pl.DataFrame:
-    """Those of ``gone`` whose device is not the root's and has no file left: a disk below it that is not mounted."""
-    if seen.root_before is None:
-        return gone.clear()
-    left = seen.listed["device"].unique()
-    return gone.filter((pl.col("device") != seen.root_before["device"]) & ~pl.col("device").is_in(left.implode()))
 
 
 def _device(root: Mapping[str, Any]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +50,8 @@ PLAN_MATCHES = "plan_matches"
 
 Folders = tuple[tuple[str, str], ...]
 """Root and folder of every scope, as parameters (``tasks.core.paths``)."""
+Confirmed = tuple[tuple[str, int], ...]
+"""Folders of which a person has said that what is not there is gone, and how many files the person was shown."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,14 @@ def plan_recognition(
     staging: str,
     discovered: Results,  # noqa: ARG001
     folders: Folders,
-    confirmed: tuple[str, ...],
+    confirmed: Confirmed,
     probe: ProbeSettings,
     settings: FlowSettings,
 ) -> StagePlan:
     """Cut the files that must be read to be recognised (moved to another disk, measured elsewhere) into batches."""
     folder = Path(staging)
     disk, known = _look(folder, folders, confirmed)
-    candidates = files.with_may_have_moved(
-        known.files,
-        disk.scopes,
-        disk.listing_errors["path_bytes"].to_list(),
-        absent=known.absent,
-        confirmed=_paths(confirmed),
-    )
+    candidates = files.with_may_have_moved(disk, known, _meant(confirmed))
     listed = disk.listings.unique("path_bytes", maintain_order=True)
     wanted = to_fingerprint(listed, candidates, known_prints=known.prints)
     if probe.reuse_warehouses:
@@ -107,7 +102,7 @@ def plan_files(
     recognised: Results,  # noqa: ARG001
     run_id: str,
     folders: Folders,
-    confirmed: tuple[str, ...],
+    confirmed: Confirmed,
     parser_version: str,
     engine_versions: tuple[str, ...],
     removal: RemovalSettings,
@@ -118,7 +113,7 @@ def plan_files(
     """Compare what is there with what was known; write rows of ``files`` and the batches of what needs work."""
     folder = Path(staging)
     disk, known = _look(folder, folders, confirmed)
-    decisions = files.decide_files(disk, known, run_id=run_id, removal=removal, confirmed=_paths(confirmed), now=now)
+    decisions = files.decide_files(disk, known, run_id=run_id, removal=removal, confirmed=_meant(confirmed), now=now)
     measured = read_known(Probes, staging=folder)
     to_probe = files.files_to_probe(
         decisions.listed,
@@ -247,7 +242,7 @@ def plan_collections(
     return StagePlan(wanted.height, _cut(to_scrape, "collections", folder, "collection_id", settings))
 
 
-def _look(folder: Path, folders: Folders, confirmed: tuple[str, ...]) -> tuple[files.Disk, files.Known]:
+def _look(folder: Path, folders: Folders, confirmed: Confirmed) -> tuple[files.Disk, files.Known]:
     """What this run saw, and what was known when it began."""
     scopes = [Scope(from_parameter(root), from_parameter(walked)) for root, walked in folders]
     disk = files.Disk(
@@ -257,23 +252,19 @@ def _look(folder: Path, folders: Folders, confirmed: tuple[str, ...]) -> tuple[f
         root_listings=read_staged(RootListings, staging=folder, stage="discover"),
         fingerprints=read_staged(Fingerprints, staging=folder, stage="fingerprint"),
     )
-    known = read_known(Files, staging=folder)
-    errors = disk.listing_errors["path_bytes"].to_list()
-    unseen = files.with_may_have_moved(known, scopes, errors, confirmed=_paths(confirmed)).filter(
-        ~pl.col("may_have_moved")
-    )
     hashes = read_known(ContentHashes, staging=folder).select("file_id", "content_hash")
     prints = read_known(Probes, staging=folder).select("file_id", "fingerprint")
-    return disk, files.Known(
-        files=known,
+    known = files.Known(
+        files=read_known(Files, staging=folder),
         roots=read_known(Roots, staging=folder),
         prints=prints.join(hashes, on="file_id", how="left"),
-        absent=absent_files(disk.listings, unseen),
     )
+    unseen = files.with_may_have_moved(disk, known, _meant(confirmed)).filter(~pl.col("may_have_moved"))
+    return disk, replace(known, absent=absent_files(disk.listings, unseen))
 
 
-def _paths(parameters: Iterable[str]) -> list[bytes]:
-    return [from_parameter(text) for text in parameters]
+def _meant(confirmed: Confirmed) -> dict[bytes, int]:
+    return {from_parameter(folder): count for folder, count in confirmed}
 
 
 def _cut(items: pl.DataFrame, stage: str, folder: Path, id_column: str, settings: FlowSettings) -> tuple[Batch, ...]:

@@ -47,17 +47,19 @@ def measure(
 def engine_versions(settings: ProbeSettings) -> tuple[str, ...]:
     """The versions that measure now: measurements by others are made anew, or not taken over, where settings say so.
 
-    Empty where no setting asks, as it costs the libraries' start.
+    Empty where no setting asks for PyAV's, as it costs the libraries' start.
 
     Raises:
         ProbeEngineBroken: the engine is not there.
     """
-    if settings.remeasure != "other_engine" and not settings.reuse_warehouses:
+    if settings.engine == "pyav" and settings.remeasure != "other_engine" and not settings.reuse_warehouses:
         return ()
     versions = [_version(settings.engine, settings.ffprobe)]
     if settings.engine == "pyav" and settings.ffprobe_for_unknown:
+        from tasks.probe.pyav_engine import instead_of_pyav
+
         with suppress(ProbeEngineBroken):
-            versions.append(_version("ffprobe", settings.ffprobe))
+            versions.append(instead_of_pyav(_version("ffprobe", settings.ffprobe)))
     return tuple(versions)
 
 

@@ -135,6 +135,8 @@ def clean_text(text: str) -> str:
     """
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT] + "…"
+    if text.isascii():  # nearly all are, and it is known without looking at them
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -11,7 +12,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from tasks.probe.facts import KINDS, Facts, Stream
+from tasks.probe.facts import KINDS, Facts, Light, Stream
 from tasks.probe.firstframe import is_cut
 from tasks.probe.hdr import evidence_of, hdr, lights, mastering, value_of
 from tasks.probe.picture import bit_depth, quality
@@ -27,6 +28,13 @@ _FONTS = {
     "application/x-font-otf": "otf", "font/otf": "otf",
 }  # fmt: skip
 _OBJECT_AUDIO = ("Dolby Atmos", "DTS:X")
+_CHANNEL_COUNT = re.compile(r"\d+ channels( \(.*\))?")
+_BITRATE = re.compile(r"[0-9]{1,15}")
+_FOUR_LETTERS = re.compile(r"[A-Za-z0-9._ -]{4}")
+_NUMBER = re.compile(r"-?\d+")
+_RATIO = re.compile(r"(\d+)[/:](\d+)")
+_CLOCK_TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_PCM = re.compile(r"pcm_[a-z](\d+)")
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,6 @@ def _video(stream: Stream, file_id: str) -> Row:
     width, height = stream.get("width") or None, stream.get("height") or None
     sample = _fraction(stream.get("sample_aspect_ratio"))
     rate = None if is_cover else _fraction(stream.get("avg_frame_rate"))
-    found = lights(stream)
     hdr_format, evidence = (None, None) if is_cover else hdr(stream)
     display = Fraction(width, height) * (sample or 1) if width and height else None
     return {
@@ -193,6 +200,18 @@ def _video(stream: Stream, file_id: str) -> Row:
         "rotation_deg": _turn(stream.get("rotation")),
         "hdr_format": hdr_format,
         "hdr_evidence": evidence,
+        **(_light_columns(lights(stream)) if "light" in stream else _WITHOUT_LIGHT),
+        **_timing(stream),
+        "language": _tag(stream["tags"], "language"),
+        "title": _tag(stream["tags"], "title"),
+        **_flags(stream),
+        "is_cover": is_cover,
+    }
+
+
+def _light_columns(found: Mapping[str, Light]) -> Row:
+    """What is known of HDR, and where it was found."""
+    return {
         "dolby_vision_evidence": evidence_of(found, "dolby_vision"),
         "hdr10_plus_evidence": evidence_of(found, "hdr10_plus"),
         "mastering_evidence": evidence_of(found, "mastering"),
@@ -204,12 +223,11 @@ def _video(stream: Stream, file_id: str) -> Row:
         **mastering(found),
         "max_content_light_cd_m2": value_of(found, "max_content"),
         "max_frame_average_light_cd_m2": value_of(found, "max_average"),
-        **_timing(stream),
-        "language": _tag(stream["tags"], "language"),
-        "title": _tag(stream["tags"], "title"),
-        **_flags(stream),
-        "is_cover": is_cover,
     }
+
+
+_WITHOUT_LIGHT = _light_columns({})
+"""Of most streams nothing is known of HDR."""
 
 
 def _audio(stream: Stream, file_id: str) -> Row:
@@ -223,7 +241,7 @@ def _audio(stream: Stream, file_id: str) -> Row:
         "profile": profile,
         "object_audio": next((kind for kind in _OBJECT_AUDIO if kind in (profile or "")), None),
         "channel_count": stream.get("channels") or None,
-        "channel_layout": None if layout is None or re.fullmatch(r"\d+ channels( \(.*\))?", layout) else layout,
+        "channel_layout": None if layout is None or _CHANNEL_COUNT.fullmatch(layout) else layout,
         "sample_rate_hz": stream.get("sample_rate") or None,
         "bit_depth": _sample_bits(stream),
         **_timing(stream),
@@ -280,7 +298,7 @@ def _timing(stream: Stream) -> Row:
     bitrate = stream.get("bit_rate")
     if not bitrate:
         said = _tag(stream["tags"], "bps", "bps-eng") or ""
-        bitrate = int(said) if re.fullmatch(r"[0-9]{1,15}", said) else None
+        bitrate = int(said) if _BITRATE.fullmatch(said) else None
     return {
         "bitrate_bps": bitrate or None,
         "start_s": _start(stream.get("start_time")),
@@ -291,7 +309,7 @@ def _timing(stream: Stream) -> Row:
 def _sample_bits(stream: Stream) -> int | None:
     """Bits of a sample, where each is kept as it was: PCM says it in the codec's name, the others in the stream."""
     codec = stream.get("codec_name") or ""
-    pcm = re.match(r"pcm_[a-z](\d+)", codec)
+    pcm = _PCM.match(codec)
     if pcm:
         return int(pcm[1])
     is_lossless = (
@@ -305,7 +323,7 @@ def _sample_bits(stream: Stream) -> int | None:
 def _codec_tag(stream: Stream) -> str | None:
     """The four letters by which the container names the codec; ``None`` for numbers, which MPEG-TS has."""
     text = stream.get("codec_tag_string") or ""
-    return text if re.fullmatch(r"[A-Za-z0-9._ -]{4}", text) else None
+    return text if _FOUR_LETTERS.fullmatch(text) else None
 
 
 def _word(text: str | None) -> str | None:
@@ -314,7 +332,7 @@ def _word(text: str | None) -> str | None:
 
 def _profile(text: str | None) -> str | None:
     """Name of a profile; a bare number is one that the engine has no name for."""
-    return None if text is None or re.fullmatch(r"-?\d+", text) else _word(text)
+    return None if text is None or _NUMBER.fullmatch(text) else _word(text)
 
 
 def _start(value: float | None) -> float | None:
@@ -350,9 +368,10 @@ def _is_no_date(key: str, value: str) -> bool:
     return key == "creation_time" and value.startswith(("1970-01-01T00:00:00", "1904-01-01T00:00:00"))
 
 
+@functools.lru_cache(1_024)
 def _fraction(text: str | None) -> Fraction | None:
     """The fraction in ``24000/1001`` or ``16:15``; ``None`` for 0/0, 0:1 and the like."""
-    match = re.fullmatch(r"(\d+)[/:](\d+)", text or "")
+    match = _RATIO.fullmatch(text or "")
     if not match or not int(match[1]) or not int(match[2]):
         return None
     return Fraction(int(match[1]), int(match[2]))
@@ -360,7 +379,7 @@ def _fraction(text: str | None) -> Fraction | None:
 
 def _clock(text: str | None) -> float | None:
     """Seconds of a Matroska duration tag, ``01:23:45.678000000``."""
-    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text or "")
+    match = _CLOCK_TIME.fullmatch(text or "")
     return _positive(int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])) if match else None
 
 

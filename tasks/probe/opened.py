@@ -13,7 +13,7 @@ from collections.abc import Callable
 from tasks.probe.announced import announced_size
 from tasks.probe.encryption import encrypted_kinds
 from tasks.probe.facts import Facts, Failure, clean_text
-from tasks.probe.fingerprint import fingerprint
+from tasks.probe.fingerprint import BLOCK_BYTES, fingerprint
 
 FORMATS = (
     "asf,av1,avi,dv,flv,gxf,h264,hevc,ivf,live_flv,m4v,matroska,mov,mpeg,mpegts,mpegvideo,mxf,nsv,nut,obu,ogg,rm,"
@@ -75,7 +75,11 @@ def _note(facts: Facts, at: os.stat_result) -> None:
 def _read_open(path: bytes, descriptor: int, facts: Facts, read: Callable[[Facts], None]) -> None:
     size_bytes = facts["size_bytes"]
 
+    head = os.pread(descriptor, BLOCK_BYTES, 0)  # all of them begin there: read once
+
     def pread(size: int, offset: int) -> bytes:
+        if offset >= 0 and offset + size <= len(head):
+            return head[offset : offset + size]
         # Damaged containers name offsets that no file has.
         return os.pread(descriptor, size, offset) if 0 <= offset < size_bytes else b""
 

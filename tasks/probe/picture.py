@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 
@@ -29,6 +30,7 @@ _EIGHT_BITS = re.compile(
 )
 
 
+@functools.lru_cache(1_024)
 def quality(width_px: int | None, height_px: int | None) -> str | None:
     """Class of a picture by its size, whichever way it stands; ``None`` where the size is not known.
 
@@ -41,6 +43,7 @@ def quality(width_px: int | None, height_px: int | None) -> str | None:
     return next(name for name, most_long, most_short in _QUALITIES if long <= most_long and short <= most_short)
 
 
+@functools.lru_cache(1_024)
 def bit_depth(pixel_format: str | None) -> int | None:
     """Bits of one colour component by FFmpeg's name of the pixel format; ``None`` where the name is not known.
 

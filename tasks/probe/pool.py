@@ -12,8 +12,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import math
 import os
 import queue
+import select
 import signal
 import struct
 import subprocess
@@ -74,6 +76,8 @@ class _Worker:
         # A stopped process does not empty its socket: a request must not wait for it without end.
         ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", int(START_S), 0))
         self._connection = Connection(ours.detach())
+        self._poll = select.poll()  # made once: Connection.poll makes a new one for every answer
+        self._poll.register(self._connection.fileno(), select.POLLIN)
 
     def send(self, request: dict[str, Any]) -> None:
         """Hand over a request.
@@ -97,7 +101,7 @@ class _Worker:
         try:
             while not message:
                 # Asked twice: a parent that was stopped (Ctrl-Z) wakes after the deadline, with the answer lying there.
-                if not self._connection.poll(timeout_s) and not self._connection.poll(0):
+                if not self._poll.poll(math.ceil(timeout_s * 1000)) and not self._poll.poll(0):
                     raise _Overdue
                 message = self._connection.recv_bytes()
         except (EOFError, OSError) as exc:

@@ -6,6 +6,7 @@ Imports nothing heavy, as every worker pays for it.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import os
@@ -17,7 +18,7 @@ import av
 import av.logging
 from av.container import InputContainer
 
-from tasks.probe import ffprobe_engine, sidedata
+from tasks.probe import sidedata
 from tasks.probe.facts import KINDS, Chapter, Container, Evidence, Facts, Light, Stream, clean_text
 from tasks.probe.firstframe import is_cut, main_video, may_be_hdr
 from tasks.probe.opened import FORMATS, Refused, measured
@@ -88,6 +89,8 @@ def _fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str | N
     except (av.FFmpegError, OSError) as exc:
         raise Refused(_words(exc)) from exc
     if ffprobe is not None and any(s["codec_type"] in KINDS and not s["has_decoder"] for s in facts["streams"]):
+        from tasks.probe import ffprobe_engine  # few files need it, and every worker would pay for its import
+
         second = cast(Facts, {key: value for key, value in facts.items() if key not in _MEASURED})
         try:
             ffprobe_engine.fill(second, path, read_first_frame=read_first_frame, ffprobe=ffprobe)
@@ -95,6 +98,15 @@ def _fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str | N
             return
         if _known_count(second) > _known_count(facts):
             facts.update(second)
+            facts["engine_version"] = instead_of_pyav(facts["engine_version"])
+
+
+def instead_of_pyav(ffprobe_version: str) -> str:
+    """The version of what measured a file of which PyAV lacks a decoder.
+
+    It names both: after another choice of engine, or a new PyAV, this is no longer what would measure the file.
+    """
+    return f"{ffprobe_version} (instead of {ENGINE_VERSION})"
 
 
 _MEASURED = ("container", "streams", "chapters", "starts")
@@ -134,7 +146,7 @@ def _stream(stream: Any) -> Stream:
         index=stream.index,
         codec_type=stream.type,
         tags=_tags(stream.metadata),
-        disposition=[flag.name for flag in type(stream.disposition) if flag & stream.disposition and flag.name],
+        disposition=list(_flags(stream.disposition)),
         start_time=_try(lambda: _seconds(stream.start_time, stream.time_base)),
         duration=_try(lambda: _seconds(stream.duration, stream.time_base)),
         has_decoder=context is not None,
@@ -154,6 +166,12 @@ def _stream(stream: Any) -> Stream:
         facts["sample_rate"] = _try(lambda: context.sample_rate) or None
         facts["sample_fmt"] = _try(lambda: context.format.name)
     return facts
+
+
+@functools.lru_cache(1_024)
+def _flags(disposition: Any) -> tuple[str, ...]:
+    """Names of the flags that are set. Kept: asking an enum for each of its flags takes as long as all other facts."""
+    return tuple(flag.name for flag in type(disposition) if flag & disposition and flag.name)
 
 
 def _add_video(facts: Stream, stream: Any, context: Any) -> None:

@@ -101,7 +101,7 @@ def sections(facts: RunFacts) -> list[Section]:
 _STATES = {
     "held back": "too many files are missing at once, so none was marked",
     "unknown": "it is away or looks like another disk, so no file in it was marked as missing",
-    "partly unknown": "folders in it could not be listed, so no file below them was marked as missing",
+    "partly unknown": "a part of it could not be read or is away, so no file of that part was marked as missing",
 }
 _EVENTS = {
     "moved": "moved",

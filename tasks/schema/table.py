@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pandera.polars as pa
@@ -122,12 +124,23 @@ class Table(pa.DataFrameModel):
             KeyError: a row names a column that the table does not have.
             TypeError: a value does not fit its column's type.
         """
-        dtypes = cls.dtypes()
+        dtypes = _dtypes(cls)
         rows = list(rows)
+        gaps: dict[str, None] = {}
         for row in rows:
-            if not row.keys() <= dtypes.keys():
-                raise KeyError(f"{cls.table_name()} has no column {sorted(row.keys() - dtypes.keys())}")
-        return pl.DataFrame({n: [row.get(n) for row in rows] for n in dtypes}, schema=dtypes, strict=True)
+            if row.keys() != dtypes.keys():
+                if not row.keys() <= dtypes.keys():
+                    raise KeyError(f"{cls.table_name()} has no column {sorted(row.keys() - dtypes.keys())}")
+                gaps = dict.fromkeys(dtypes)
+        if gaps:
+            rows = [{**gaps, **row} for row in rows]
+        return pl.DataFrame({n: list(map(itemgetter(n), rows)) for n in dtypes}, schema=dtypes, strict=True)
+
+
+@functools.cache
+def _dtypes(table: type[Table]) -> dict[str, pl.DataType]:
+    """Kept: a table never changes, and frames of it are made for every few hundred files."""
+    return table.dtypes()
 
 
 def duckdb_type(dtype: Any) -> str:

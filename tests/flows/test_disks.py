@@ -13,10 +13,9 @@ import pytest
 
 from flows.server import Server
 from tasks.standin.bench_library import make_bench_library
-from tasks.standin.library import toy_facts
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
-from tests.flows.house import Done, House, a_house, states
+from tests.flows.house import Done, House, a_house, ask_prefect, states
 
 FILE_COUNT = 40
 
@@ -163,6 +162,19 @@ def test_moved_files_cost_nothing_and_keep_everything(story):
     assert (0, "good") == (moved.done.status, moved.root["state"])
 
 
+def test_the_run_says_how_it_walked_and_why(story, prefect):
+    """
+    The choice stands in ``run_roots`` and, with its reason, in the log of the flow run.
+    """
+    record, root = story["first"].record, story["first"].root
+    question = {"logs": {"flow_run_id": {"any_": [record["run_id"]]}}}
+
+    messages = [log["message"] for log in ask_prefect(prefect, "/logs/filter", question)]
+
+    assert "local" == root["profile"]
+    assert f"{story.library}: {FILE_COUNT} files, local ({root['profile_reason']})" in messages
+
+
 def test_a_replaced_file_is_told_with_before_and_after(story):
     """
     Other content under the same name, and another file of the same film under another name: both are replacements, and
@@ -289,7 +301,8 @@ def test_nothing_on_the_disk_was_touched(story):
 )
 def test_files_that_move_to_another_disk_keep_everything(tmp_path, prefect, toy_library):
     """
-    Copied to a disk with other inodes and deleted here: their content is recognised, nothing is measured.
+    All films are copied to a disk with other inodes and deleted here: their content is recognised. Measured is one new
+    file.
     """
     here = shutil.copytree(toy_library, tmp_path / "here")
     there = Path("/dev/shm") / f"reelhouse-test-{os.getpid()}"
@@ -298,16 +311,18 @@ def test_files_that_move_to_another_disk_keep_everything(tmp_path, prefect, toy_
         there.mkdir()
         house.refresh(here, there, token=None)
         before = dict(house.rows("SELECT regexp_extract(path, '[^/]+/[^/]+$'), file_id FROM present_files"))
-        for entry in list(here.iterdir()):
-            shutil.move(entry, there / entry.name)
-        (here / "note.txt").touch()
-        shutil.copyfile(next(there.rglob("*.mkv")), here / "stays.mkv")  # a disk with a video left is not away
-        done = house.refresh(here, there, "--set", "removal.most_files=100", token=None)
+        shutil.move(here / "Movies", there / "Movies")
+        shutil.copyfile(next((here / "Shows").rglob("*.mkv")), here / "new.mkv")
+        done = house.refresh(here, there, token=None)
         after = dict(house.rows("SELECT regexp_extract(path, '[^/]+/[^/]+$'), file_id FROM present_files"))
     finally:
         shutil.rmtree(there, ignore_errors=True)
 
     assert before.items() <= after.items()
+    unreadable = {
+        Path(path).name for (path,) in house.rows("SELECT path FROM unreadable_files WHERE status = 'unreadable'")
+    }
+    moved = {path.name for path in (toy_library / "Movies").rglob("*")}
     # The one that is new, and those that cannot be read: their rights may be what has changed.
-    assert 1 + toy_facts(toy_library).unreadable_count == done.record["probe_count"]
+    assert 1 + len(unreadable & moved) == done.record["probe_count"]
     assert [("fingerprint",)] == house.rows("SELECT DISTINCT proof FROM file_events WHERE event = 'moved'")

@@ -63,6 +63,7 @@ def decide(
     fingerprints=(),
     prints=(),
     confirmed=(),
+    confirmed_count=1_000,
     removal=None,
     absent=(),
 ):
@@ -86,7 +87,7 @@ def decide(
         ),
         run_id="run",
         removal=removal or RemovalSettings(),
-        confirmed=[root.encode() for root in confirmed],
+        confirmed={root.encode(): confirmed_count for root in confirmed},
         now=NOW,
     )
 
@@ -255,6 +256,81 @@ class TestVanished:
         assert "/v/sick/b.mkv" not in vanished(sick)
         assert 49 == len(vanished(sick))
 
+    @pytest.mark.parametrize(("missing_count", "marked_count"), [(12, 12), (13, 0)])
+    def test_what_was_confirmed_is_what_was_shown(self, missing_count, marked_count):
+        """
+        Twelve were shown. When more are missing by the time they are marked, the disk may have gone meanwhile.
+        """
+        library = [known(f"/v/{n}.mkv") for n in range(30)]
+        listed = [listing(f"/v/{n}.mkv") for n in range(missing_count, 30)]
+
+        decisions = decide(listed, library, confirmed=["/v"], confirmed_count=12)
+
+        assert marked_count == len(vanished(decisions))
+
+    def test_nothing_that_was_known_is_there(self):
+        """
+        Another disk with folders of the same names: not one of the known files is on it.
+        """
+        decisions = decide([listing("/v/other.mkv")], [known("/v/a.mkv"), known("/v/b.mkv")], roots=[known_root()])
+
+        assert [] == vanished(decisions)
+        assert "unknown" == decisions.run_roots[0]["state"]
+
+    @pytest.mark.parametrize(
+        ("listed", "device"), [([], 4), ([listing("/v/pool/note.mkv", device=5)], 9)], ids=["empty", "another device"]
+    )
+    def test_a_known_root_inside_a_walked_folder_is_judged_by_itself(self, listed, device):
+        """
+        /v/pool was refreshed by itself before. Its disk is away when /v is refreshed: its files are kept, also where
+        they are few beside all others.
+        """
+        pool = [known(f"/v/pool/{n}.mkv", device=device) for n in range(3)]
+        others = [listing(f"/v/{n}.mkv") for n in range(200)]
+
+        decisions = decide([*others, *listed], pool, roots=[known_root("/v/pool", device=device)])
+
+        assert [] == vanished(decisions)
+        states = {row["folder"]: (row["state"], row["held_back_count"]) for row in decisions.run_roots}
+        assert {"/v": ("good", 0), "/v/pool": ("unknown", 3)} == states
+
+    def test_a_known_root_inside_a_walked_folder_gets_its_new_device(self):
+        """
+        A boot numbers its disk anew: at least half of its files are there, so the next run believes it.
+        """
+        pool = [known(f"/v/pool/{n}.mkv", device=9) for n in range(3)]
+        there = [listing(f"/v/pool/{n}.mkv", device=12) for n in range(2)]
+
+        decisions = decide(there, pool, roots=[known_root("/v/pool", device=9)])
+
+        assert [] == vanished(decisions)
+        assert [12] == decisions.roots.filter(root="/v/pool")["device"].to_list()
+
+    def test_files_of_a_disk_that_is_away_are_not_taken_for_those_of_a_backup(self):
+        """
+        The mount point is empty, a copy with the same inodes lies on another disk: the copy is new.
+        """
+        library = [known(f"/v/{n}.mkv", inode=n + 1) for n in range(3)]
+        copies = [listing(f"/w/{n}.mkv", inode=n + 1, device=8, root="/w") for n in range(3)]
+
+        decisions = decide(copies, library, scopes=(("/v", "/v"), ("/w", "/w")), roots=[known_root()])
+
+        assert (3, []) == (decisions.new_count, vanished(decisions))
+
+    def test_a_root_that_gets_the_number_of_the_disk_below_it(self):
+        """
+        Root 4, disk 9 below it; after a boot the root is 9 and the disk is away: its files stay files of another disk.
+        """
+        library = [*(known(f"/v/{n}.mkv") for n in range(4)), known("/v/pool/b.mkv", device=9)]
+        there = [listing(f"/v/{n}.mkv", device=9) for n in range(4)]
+        now_roots = [root_listing(device=9)]
+
+        first = decide(there, library, roots=[known_root()], now_roots=now_roots)
+        second = decide(there, first.rows.to_dicts(), roots=first.roots.to_dicts(), now_roots=now_roots)
+
+        assert ([], []) == (vanished(first), vanished(second))
+        assert 1 == second.run_roots[0]["held_back_count"]
+
     def test_a_disk_mounted_below_the_root_may_be_away(self):
         """
         All files of one device are missing, the root lies on another: that disk is not mounted.
@@ -312,6 +388,14 @@ class TestPurges:
         decisions = decide([listing(path) for path in listed], [known("/v/a.mkv"), gone], errors=errors)
 
         assert (["id of /v/gone.mkv"] if purged else []) == decisions.purges["file_id"].to_list()
+
+    def test_an_empty_folder_purges_nothing(self):
+        """
+        All files of the root are marked; an empty mount point is no good look at it.
+        """
+        gone = known("/v/gone.mkv", missing_since_at=THEN)
+
+        assert 0 == decide([], [gone]).purges.height
 
 
 class TestMoved:

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.core.errors import ProbeEngineBroken
 from tasks.core.settings import ProbeSettings
-from tasks.probe.engines import engine_pool, measure
+from tasks.probe.engines import engine_pool, engine_versions, measure
 
 FFPROBE = shutil.which("ffprobe")
 needs_ffprobe = pytest.mark.skipif(FFPROBE is None, reason="ffprobe is not installed")
@@ -129,3 +129,17 @@ def test_the_smallest_memory_that_may_be_set_is_enough(clips, engine):
     found = facts_of(settings, clips["hdr10.mkv"], clips["wide.mp4"])
 
     assert [None, None] == [facts["failure"] for facts in found]
+
+
+@needs_ffprobe
+def test_the_versions_that_measure_now():
+    """
+    None where no setting asks; PyAV and, for files it lacks a decoder for, ffprobe instead of it; or ffprobe alone.
+    """
+    pyav, instead = engine_versions(ProbeSettings(remeasure="other_engine"))
+    (ffprobe,) = engine_versions(ProbeSettings(engine="ffprobe"))
+
+    assert () == engine_versions(ProbeSettings())
+    assert pyav.startswith("PyAV ")
+    assert f"{ffprobe} (instead of {pyav})" == instead
+    assert ffprobe.startswith("ffprobe ")

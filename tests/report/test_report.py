@@ -173,7 +173,7 @@ def test_a_root_that_is_held_back_is_said_before_all_else():
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("unknown", "away or looks like another disk"), ("partly unknown", "folders in it could not be listed")],
+    [("unknown", "away or looks like another disk"), ("partly unknown", "a part of it could not be read or is away")],
 )
 def test_a_root_that_is_away_needs_no_confirmation(state, words):
     """
