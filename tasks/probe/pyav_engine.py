@@ -165,6 +165,8 @@ def _stream(stream: Any) -> Stream:
         facts["channel_layout"] = _try(lambda: context.layout.name)
         facts["sample_rate"] = _try(lambda: context.sample_rate) or None
         facts["sample_fmt"] = _try(lambda: context.format.name)
+        if facts["codec_name"] == "alac" and facts["bits_per_raw_sample"] is None:
+            facts["bits_per_raw_sample"] = _alac_bits(context)
     return facts
 
 
@@ -172,6 +174,15 @@ def _stream(stream: Any) -> Stream:
 def _flags(disposition: Any) -> tuple[str, ...]:
     """Names of the flags that are set. Kept: asking an enum for each of its flags takes as long as all other facts."""
     return tuple(flag.name for flag in type(disposition) if flag & disposition and flag.name)
+
+
+def _alac_bits(context: Any) -> int | None:
+    """Bits of a sample as ALAC's header has them: PyAV before 19 does not say it of sound.
+
+    Offset in the magic cookie: https://github.com/macosforge/alac/blob/master/ALACMagicCookieDescription.txt
+    """
+    header = _try(lambda: context.extradata) or b""
+    return header[17] if len(header) >= 36 and header[4:8] == b"alac" else None
 
 
 def _add_video(facts: Stream, stream: Any, context: Any) -> None:
