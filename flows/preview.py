@@ -24,7 +24,7 @@ from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, from_parameter
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
-from tasks.discovery.listing import entries_of
+from tasks.discovery.listing import MOST_BATCHES, entries_of
 from tasks.discovery.roots import check_roots
 from tasks.discovery.task import discover
 from tasks.identify.identifier import PARSER_VERSION
@@ -254,7 +254,9 @@ def _parameter(path_bytes: bytes) -> str:
 
 
 def _cut(items: pl.DataFrame, stage: str, staging: Path, id_column: str) -> list[Batch]:
-    return cut(items, stage=stage, staging=staging, id_column=id_column, batch_size=1, max_batches=64)
+    return cut(
+        items, stage=stage, staging=staging, id_column=id_column, batch_size=1, max_batches=MOST_BATCHES["local"]
+    )
 
 
 def _past_runs(data: DataFolder) -> Iterator[PastRun]:

@@ -16,32 +16,25 @@ exactly that.
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import shutil
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-from prefect import Task, flow, get_run_logger, unmapped
+from prefect import flow, get_run_logger
 from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 from pydantic import SecretStr
 
 from flows.publish import publish_report
+from flows.record import record_of_run, times
+from flows.running import Door, Run, lane
 from tasks.artwork.task import fetch_artwork, plan_artwork
-from tasks.collect.account import Account, StageTask, account
+from tasks.collect.account import account
 from tasks.collect.task import collect
 from tasks.core import secrets
 from tasks.core.clock import utc_now
@@ -50,18 +43,16 @@ from tasks.core.paths import as_parameter, as_text, from_parameter
 from tasks.core.progress import progress
 from tasks.core.settings import ProbeSettings, Settings
 from tasks.core.stopwatch import span
-from tasks.discovery.listing import entries_of
+from tasks.discovery.listing import MOST_BATCHES, entries_of
 from tasks.discovery.roots import Scope, check_roots
 from tasks.discovery.task import discover
 from tasks.http import loop as network
 from tasks.identify.identifier import PARSER_VERSION
 from tasks.identify.task import identify
 from tasks.match.task import match
-from tasks.plan.events import first_events
 from tasks.plan.task import (
     Confirmed,
     FilePlan,
-    Folders,
     plan_collections,
     plan_events,
     plan_files,
@@ -70,90 +61,21 @@ from tasks.plan.task import (
     plan_scrape,
 )
 from tasks.probe.pool import close_pool
-from tasks.probe.task import engine_versions, hash_content, peak_worker_memory_bytes, probe, recognise
-from tasks.schema.runs import FileEvents
+from tasks.probe.task import engine_versions, hash_content, probe, recognise
 from tasks.scrape.task import image_base_url, scrape_collections, scrape_titles
-from tasks.staging import Batch, BatchResult, Ledger, Results, StagePlan, cut, read_staged
+from tasks.staging import Results, StagePlan, cut
 from tasks.timings.store import recording
 from tasks.warehouse.lock import holding
 from tasks.warehouse.roots import known_roots
 from tasks.warehouse.runs import write_run_record
 from tasks.warehouse.task import load, snapshot
 
-DISCOVER_BATCHES = {"local": 64, "remote": 8}
-"""Most batches of folders by profile: on a share a batch needs many folders, so that many can be listed at once."""
 DISK_BATCHES_AT_ONCE = 2
 """Batches that read the disk at once: while one is being saved, the other keeps the workers busy."""
 TOKEN_BLOCKS = {"tmdb": "tmdb-token"}
 """Provider -> name of the Prefect Secret block that may hold its token."""
-Door = Task[..., Any]
-"""A step over a batch; it gives a ``BatchResult``."""
-EVENTS_SHOWN = 200
-"""Events of files that the run's record repeats for its report; all of them are in ``file_events``."""
 STAGING_KEPT_DAYS = 14.0
 """What failed runs left in staging is kept so long, so that they can be retried."""
-
-
-@dataclass
-class _Run:
-    """The run as it goes on: where it writes, what it has come to."""
-
-    run_id: str
-    name: str
-    started_at: datetime
-    data: DataFolder
-    settings: Settings
-    folders: Folders
-    confirmed: Confirmed
-    states: list[State[Any]] = field(default_factory=list)
-    stages: dict[str, StageTask] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    task_run_count: int = 0
-
-    @property
-    def staging(self) -> str:
-        return str(self.data.staging(self.run_id))
-
-    def map(
-        self, lane: TaskRunner[Any], door: Door, batches: Sequence[Batch], **fixed: Any
-    ) -> list[PrefectFuture[BatchResult]]:
-        """Start a door for every batch."""
-        if not batches:
-            return []
-        self.task_run_count += len(batches)
-        options = self.settings.flow
-        retried = door.with_options(retries=options.retries, retry_delay_seconds=options.retry_delay_s)
-        parameters: dict[str, Any] = {"batch": list(batches)}
-        parameters |= {name: unmapped(value) for name, value in fixed.items()}  # a settings object is no list of values
-        return list(lane.map(retried, parameters))
-
-    def wait(
-        self, futures: Iterable[PrefectFuture[BatchResult]], batches: Sequence[Batch], *, id_column: str
-    ) -> Results:
-        """The results of a stage, ``None`` where a batch failed; every item of a failed batch has an outcome."""
-        results: list[BatchResult | None] = []
-        for future, batch in zip(futures, batches, strict=True):
-            future.wait()
-            self.states.append(future.state)
-            result = future.state.result(raise_on_failure=False)
-            if isinstance(result, BatchResult):
-                results.append(result)
-            else:
-                Ledger(batch, id_column=id_column).abandon(result)
-                results.append(None)
-        return tuple(results)
-
-    def once(self, step: Callable[..., Any], *args: Any) -> Any:
-        """Run a step that works on everything at once; its failure ends the run."""
-        self.task_run_count += 1
-        return step(*args)
-
-    def begin(self, stage: str, total_count: int, batches: Sequence[Batch], *, is_deferred: bool = False) -> None:
-        """Note what a stage is responsible for, and show it."""
-        planned_count = sum(batch.item_count for batch in batches)
-        self.stages[stage] = StageTask(total_count, planned_count, is_deferred)
-        if not is_deferred:
-            progress.begin(stage, planned_count)
 
 
 def _run_name() -> str:
@@ -194,14 +116,14 @@ def refresh(
         stack.enter_context(recording(data.timings, run_id, settings.timings.flush_every_s))
         stack.callback(network.close)
         stack.callback(close_pool)
-        run = _Run(
+        run = Run(
             run_id=run_id,
             name=str(flow_run.name),
             started_at=snapshot(str(data.warehouse), str(data.staging(run_id))),
             data=data,
             settings=settings,
             folders=tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes),
-            confirmed=confirmed_folders(meant, settings, known),
+            confirmed=_confirmed_folders(meant, settings, known),
             notes=[*found.merged, *(f"{as_text(root)} is empty: is its disk mounted?" for root in found.empty)],
             task_run_count=1,
         )
@@ -211,7 +133,7 @@ def refresh(
     return run.states
 
 
-def confirmed_folders(meant: Mapping[bytes, int], settings: Settings, known: Sequence[bytes]) -> Confirmed:
+def _confirmed_folders(meant: Mapping[bytes, int], settings: Settings, known: Sequence[bytes]) -> Confirmed:
     """The folders that a person has confirmed as the walk knows them, whichever way they were spelt."""
     return tuple(
         (_parameter(scope.folder), count)
@@ -224,24 +146,21 @@ def _parameter(path_bytes: bytes) -> str:
     return as_parameter(os.fsdecode(path_bytes))
 
 
-def _is_completed(run: _Run) -> bool:
-    return all(state.is_completed() for state in run.states)
-
-
-def _tidy_staging(run: _Run) -> None:
+def _tidy_staging(run: Run) -> None:
     """Remove what this run left in staging, unless it may be retried, and what no retry will ask for any more."""
-    if _is_completed(run):
+    if run.is_completed:
         shutil.rmtree(run.staging, ignore_errors=True)
     oldest_s = run.started_at.timestamp() - STAGING_KEPT_DAYS * 24 * 3600
     for folder in run.data.staging(run.run_id).parent.glob("*"):
-        if folder.stat().st_mtime < oldest_s:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # that of a plan, which has just been shown
+            if folder.stat().st_mtime < oldest_s:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
-def _work(run: _Run, scopes: Sequence[Scope]) -> None:
+def _work(run: Run, scopes: Sequence[Scope]) -> None:
     settings = run.settings
     versions = engine_versions(settings.probe)  # an engine that is not there is told before anything is done
-    with _lane(DISK_BATCHES_AT_ONCE) as disk, _lane(settings.flow.network_threads) as net:
+    with lane(DISK_BATCHES_AT_ONCE) as disk, lane(settings.flow.network_threads) as net:
         discovered = _discover(run, disk, scopes)
         recognised = _recognise(run, disk, discovered)
         plan: FilePlan = run.once(
@@ -279,86 +198,15 @@ def _work(run: _Run, scopes: Sequence[Scope]) -> None:
             "TMDB refused the token in TMDB_TOKEN (HTTP 401), so titles were left for later; check it at "
             "https://www.themoviedb.org/settings/api and run again"
         )
-    record = _record(run, plan, accounted)
+    record = record_of_run(run, plan, accounted)
     write_run_record(run.data.path, record)
     run.once(load, collected, str(run.data.warehouse), str(run.data.path), settings.warehouse)
-    record |= _times(run) | {"is_loaded": True}
+    record |= times(run) | {"is_loaded": True}
     write_run_record(run.data.path, record)
     publish_report(run.data, record)
 
 
-def _record(run: _Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
-    """The record of the run, as ``tasks.warehouse`` loads it and ``tasks.report`` words it."""
-    counts = {stage["stage"]: stage for stage in accounted.stages}
-    are_roots_good = all(root["state"] == "good" for root in plan.run_roots)
-    events = read_staged(FileEvents, staging=Path(run.staging))
-    return {
-        "run_id": run.run_id,
-        "name": run.name,
-        "started_at": run.started_at,
-        **_times(run),
-        "state": "completed" if _is_completed(run) and not accounted.failed_count and are_roots_good else "incomplete",
-        "roots": json.dumps([folder for _, folder in run.folders]),
-        "version": version("reelhouse"),
-        "python_version": platform.python_version(),
-        "settings": run.settings.model_dump_json(),
-        "file_count": plan.file_count,
-        "probe_count": sum(counts["probe"][f"{outcome}_count"] for outcome in ("done", "quarantined", "failed")),
-        "call_count": accounted.costs.get("calls", 0),
-        "image_count": accounted.costs.get("downloads", 0),
-        "task_run_count": run.task_run_count + 1,  # the load, which takes this record along, is still to come
-        "peak_memory_bytes": _peak_memory_bytes(),
-        "counters": {
-            **plan.counters,
-            "replaced_files": events.filter(pl.col("event") == "replaced")["file_id"].n_unique(),
-            "upgraded_files": events.filter("is_upgrade")["file_id"].n_unique(),
-            "worker_peak_memory_bytes": peak_worker_memory_bytes(),
-            **accounted.costs,
-        },
-        "run_roots": plan.run_roots,
-        "file_events": first_events(events, limit=EVENTS_SHOWN),
-        "notes": run.notes,
-        "run_stages": accounted.stages,
-        "run_skips": accounted.skips,
-        "failures": accounted.failures,
-        "quarantine": accounted.quarantine,
-    }
-
-
-def _times(run: _Run) -> dict[str, Any]:
-    now = utc_now()
-    return {"finished_at": now, "wall_s": (now - run.started_at).total_seconds()}
-
-
-def _peak_memory_bytes() -> int | None:
-    """Largest resident memory of this process so far; ``None`` where the system does not tell (Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes
-
-
-@contextmanager
-def _lane(batches_at_once: int) -> Iterator[TaskRunner[Any]]:
-    """Threads for batches.
-
-    When the run is interrupted, batches that wait are dropped, and those at work are not waited for: one may sleep for
-    half a minute before it is run again.
-    """
-    with ExitStack() as stack:
-        lane: TaskRunner[Any] = stack.enter_context(ThreadPoolTaskRunner(max_workers=batches_at_once))
-        try:
-            yield lane
-        except Exception:
-            raise
-        except BaseException:
-            threading.Thread(target=stack.pop_all().close, name="dropped-lane", daemon=True).start()
-            raise
-
-
-def _discover(run: _Run, disk: TaskRunner[Any], scopes: Sequence[Scope]) -> Results:
+def _discover(run: Run, disk: TaskRunner[Any], scopes: Sequence[Scope]) -> Results:
     entries = entries_of(scopes, run.settings.discovery)
     is_remote = (entries["profile"] == "remote").any()
     batches = cut(
@@ -367,7 +215,7 @@ def _discover(run: _Run, disk: TaskRunner[Any], scopes: Sequence[Scope]) -> Resu
         staging=Path(run.staging),
         id_column="entry_id",
         batch_size=1,
-        max_batches=DISCOVER_BATCHES["remote" if is_remote else "local"],
+        max_batches=MOST_BATCHES["remote" if is_remote else "local"],
     )
     run.begin("discover", entries.height, batches)
     progress.begin("discover")  # it counts files, and how many there are is what it finds out
@@ -376,7 +224,7 @@ def _discover(run: _Run, disk: TaskRunner[Any], scopes: Sequence[Scope]) -> Resu
     return results
 
 
-def _recognise(run: _Run, disk: TaskRunner[Any], discovered: Results) -> Results:
+def _recognise(run: Run, disk: TaskRunner[Any], discovered: Results) -> Results:
     """Read the fingerprints of files that may be known ones in another place."""
     options = run.settings
     plan = run.once(plan_recognition, run.staging, discovered, run.folders, run.confirmed, options.probe, options.flow)
@@ -403,7 +251,7 @@ def _for_disks(settings: ProbeSettings, plan: FilePlan) -> ProbeSettings:
     return settings.model_copy(update={"workers": max(settings.workers, settings.remote_workers)})
 
 
-def _hash(run: _Run, plan: FilePlan) -> Results:
+def _hash(run: Run, plan: FilePlan) -> Results:
     """Hash whole files, every disk by itself: a disk with two readers is slower than with one."""
     if not plan.hash_batches:
         return ()
@@ -413,12 +261,12 @@ def _hash(run: _Run, plan: FilePlan) -> Results:
         futures = [
             future
             for of_device in plan.hash_batches
-            for future in run.map(stack.enter_context(_lane(1)), hash_content, of_device, settings=run.settings.probe)
+            for future in run.map(stack.enter_context(lane(1)), hash_content, of_device, settings=run.settings.probe)
         ]
         return run.wait(futures, batches, id_column="file_id")
 
 
-def _ask_the_world(run: _Run, net: TaskRunner[Any], identified: Results) -> Results:
+def _ask_the_world(run: Run, net: TaskRunner[Any], identified: Results) -> Results:
     """Match, scrape and fetch artwork, each stage for what the one before it found."""
     settings, options, data_dir = run.settings, run.settings.flow, str(run.data.path)
     is_deferred = _provide_token("tmdb") is None
@@ -459,7 +307,7 @@ def _ask_the_world(run: _Run, net: TaskRunner[Any], identified: Results) -> Resu
     return (*matched, *scraped, *grouped, *fetched)
 
 
-def _image_address(run: _Run, *, is_needed: bool) -> str | None:
+def _image_address(run: Run, *, is_needed: bool) -> str | None:
     """Where pictures are fetched from; ``None`` where that is not needed, or the service does not say now."""
     if not is_needed:
         return None

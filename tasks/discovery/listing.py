@@ -26,6 +26,10 @@ from tasks.staging import Batch, BatchResult, Ledger, Outcome
 PART_FILES = 50_000
 """Listings a part holds: about 25 MB of memory, and 20 parts for a library of a million files."""
 
+MOST_BATCHES = {"local": 16, "remote": 8}
+"""Most batches of entries by profile. A batch costs some 12 ms of its own, as long as 5,000 files; and on a share it
+needs many folders, so that many can be listed at once."""
+
 STAGE = "discover"
 Entry = dict[str, Any]
 """A row of ``roots.top_entries``."""

@@ -1,0 +1,78 @@
+"""The record of a run: what is kept of it beside the warehouse, and loaded with the next change."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.running import Run
+from tasks.collect.account import Account
+from tasks.core.clock import utc_now
+from tasks.plan.events import first_events
+from tasks.plan.task import FilePlan
+from tasks.probe.task import peak_worker_memory_bytes
+from tasks.schema.runs import FileEvents
+from tasks.staging import read_staged
+
+EVENTS_SHOWN = 200
+"""Events of files that the run's record repeats for its report; all of them are in ``file_events``."""
+
+
+def record_of_run(run: Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
+    """The record of the run, as ``tasks.warehouse`` loads it and ``tasks.report`` words it."""
+    counts = {stage["stage"]: stage for stage in accounted.stages}
+    are_roots_good = all(root["state"] == "good" for root in plan.run_roots)
+    events = read_staged(FileEvents, staging=Path(run.staging))
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "started_at": run.started_at,
+        **times(run),
+        "state": "completed" if run.is_completed and not accounted.failed_count and are_roots_good else "incomplete",
+        "roots": json.dumps([folder for _, folder in run.folders]),
+        "version": version("reelhouse"),
+        "python_version": platform.python_version(),
+        "settings": run.settings.model_dump_json(),
+        "file_count": plan.file_count,
+        "probe_count": sum(counts["probe"][f"{outcome}_count"] for outcome in ("done", "quarantined", "failed")),
+        "call_count": accounted.costs.get("calls", 0),
+        "image_count": accounted.costs.get("downloads", 0),
+        "task_run_count": run.task_run_count + 1,  # the load, which takes this record along, is still to come
+        "peak_memory_bytes": _peak_memory_bytes(),
+        "counters": {
+            **plan.counters,
+            "replaced_files": events.filter(pl.col("event") == "replaced")["file_id"].n_unique(),
+            "upgraded_files": events.filter("is_upgrade")["file_id"].n_unique(),
+            "worker_peak_memory_bytes": peak_worker_memory_bytes(),
+            **accounted.costs,
+        },
+        "run_roots": plan.run_roots,
+        "file_events": first_events(events, limit=EVENTS_SHOWN),
+        "notes": run.notes,
+        "run_stages": accounted.stages,
+        "run_skips": accounted.skips,
+        "failures": accounted.failures,
+        "quarantine": accounted.quarantine,
+    }
+
+
+def times(run: Run) -> dict[str, Any]:
+    """End and length of the run, if it ended now."""
+    now = utc_now()
+    return {"finished_at": now, "wall_s": (now - run.started_at).total_seconds()}
+
+
+def _peak_memory_bytes() -> int | None:
+    """Largest resident memory of this process so far; ``None`` where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes
