@@ -74,13 +74,14 @@ def test_a_file_that_ffprobe_refuses_is_not_counted_as_measured(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not tell what a process has read")
 def test_what_ffprobe_reads_of_a_file_is_told_without_its_start(videos):
     """
-    A video of some kilobytes is read whole, and the hundreds of libraries of the program are not counted.
+    A video of some kilobytes is read whole, and the hundreds of libraries of the program are not counted. What its
+    start reads, which is subtracted, varies by some bytes.
     """
     path = Path(os.fsdecode(videos[0]))
 
     read_bytes = ffprobe_once(path, evicted=False).found["asked_bytes"]
 
-    assert path.stat().st_size <= read_bytes < path.stat().st_size + 100_000
+    assert path.stat().st_size - 1_000 < read_bytes < path.stat().st_size + 100_000
 
 
 @pytest.mark.skipif(not HAS_HEADERS, reason="no C compiler, or no headers of FFmpeg's libraries")
