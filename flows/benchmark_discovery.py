@@ -27,9 +27,8 @@ from flows.benchmark_runs import (
     table,
 )
 from tasks.core.settings import DiscoverySettings, ProbeSettings
-from tasks.discovery.listing import MOST_BATCHES, entries_of
+from tasks.discovery.listing import batches_of, entries_of
 from tasks.discovery.roots import check_roots
-from tasks.staging import cut
 from tasks.standin import slow_disk
 from tasks.standin.bench_library import make_bench_library, make_empty_library
 
@@ -68,10 +67,8 @@ def discovery_stage(
     """
     rules = DiscoverySettings(**settings)
     scopes = check_roots([str(root)], rules).scopes
-    entries = entries_of(scopes, rules)
-    most = MOST_BATCHES["remote" if rules.profile == "remote" else "local"]
     with staging_in(scratch) as staging:
-        batches = cut(entries, stage="discover", staging=staging, id_column="entry_id", batch_size=1, max_batches=most)
+        batches = batches_of(entries_of(scopes, rules), staging=Path(staging))
         request = {"batches": [asdict(batch) for batch in batches], "settings": settings}
         return program("discovery_stage", request, environment)
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ import psutil
 
 from flows.benchmark_runs import NotMeasured, Run, last_line, measured
 from flows.benchmark_subjects import evict, read_so_far
+from flows.server import free_port
 from tasks import standin
 
 MINIMAL_PROBE = Path(standin.__file__).parent / "minimal_probe.c"
@@ -104,7 +104,7 @@ def _scan(program: str, tree: Path, home: Path) -> Run | None:
     """
     settings, log = home / "minidlna.conf", home / "output"
     settings.write_text(
-        f"media_dir=V,{tree}\ndb_dir={home / 'db'}\nlog_dir={home}\nport={_free_port()}\ninotify=no\n"
+        f"media_dir=V,{tree}\ndb_dir={home / 'db'}\nlog_dir={home}\nport={free_port()}\ninotify=no\n"
         "network_interface=lo\nfriendly_name=benchmark\n",
         encoding="utf-8",
     )
@@ -202,9 +202,3 @@ def found_program(*names: str) -> str:
         if found := shutil.which(name, path=folders):
             return found
     raise NotMeasured(f"{' or '.join(programs)} is not installed")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from tasks.core.units import human_size
@@ -32,7 +31,7 @@ class Run:
     cpu_s: float
     """User and system time of the process and of all processes it started."""
     peak_bytes: int | None = None
-    """Largest resident memory of the process; ``None`` where the system does not tell."""
+    """Largest resident memory of the process; ``None`` where it was not asked."""
     found: Mapping[str, Any] = field(default_factory=dict)
     """What else the rival said of its work."""
     inner: Run | None = None
@@ -148,19 +147,6 @@ def last_line(output: bytes) -> str:
     return output.decode(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
 
 
-def peak_bytes() -> int | None:
-    """Largest resident memory of this process so far; ``None`` where the system does not tell it.
-
-    Not from ``getrusage`` on Linux: that counts what the process was before it became this program.
-    """
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else None
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), None)
-
-
 def _cpu_s() -> float:
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
@@ -171,13 +157,13 @@ def say(words: str) -> None:
     print(f"reelhouse: {words}", file=sys.stderr, flush=True)
 
 
-def spread(values: Sequence[float], form: str = ".1f") -> str:
-    """Median, and smallest and largest value.
+def spread(values: Sequence[float], form: str = ".1f", *, unit: str = "") -> str:
+    """Median, with its ``unit``, and smallest and largest value.
 
     >>> spread([3.0, 1.0, 2.04])
     '2.0 (1.0-3.0)'
     """
-    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
+    return f"{statistics.median(values):{form}}{unit} ({min(values):{form}}-{max(values):{form}})"
 
 
 def ratios(runs: Sequence[Run], base: Sequence[Run], value: Value) -> list[float]:

@@ -6,7 +6,6 @@ read for their fingerprint, as a refresh would do it.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import uuid
@@ -16,31 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
+from flows.adapting import past_runs
 from tasks.core.errors import BatchIncomplete
 from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, from_parameter
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
-from tasks.discovery.listing import MOST_BATCHES, entries_of
-from tasks.discovery.roots import check_roots
-from tasks.discovery.task import discover
+from tasks.discovery.task import discover, plan_discovery
 from tasks.identify.identifier import PARSER_VERSION
 from tasks.identify.task import identify
 from tasks.plan.guard import below, below_any
 from tasks.plan.task import FilePlan, plan_files, plan_matches, plan_recognition, plan_scrape
 from tasks.probe.task import close_pool, engine_versions, recognise
 from tasks.schema.files import Files, Listings
-from tasks.staging import Batch, cut, latest_matches, present_identities, read_known, read_staged
-from tasks.timings.costs import Costs, PastRun, expected_s, learnt
-from tasks.timings.store import read_timings
+from tasks.staging import Batch, latest_matches, present_identities, read_known, read_staged
+from tasks.timings.costs import Costs, expected_s, learnt
 from tasks.warehouse.connect import opened_read_only
-from tasks.warehouse.roots import known_roots
 from tasks.warehouse.task import snapshot
-
-RUNS_LEARNT_FROM = 10
 
 
 @dataclass(frozen=True)
@@ -89,27 +82,25 @@ def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = Fa
     """
     data = DataFolder(settings.data_dir.absolute())
     progress.reset()
-    known = known_roots(data.warehouse)
-    given = [from_parameter(as_parameter(root)) for root in roots] if is_confirmed else []
-    found = check_roots(roots, settings.discovery, known_roots=known, confirmed=given)
+    given = tuple(as_parameter(root) if root else root for root in roots)
+    confirmed = tuple((root, sys.maxsize) for root in given) if is_confirmed else ()
     with _staging(data) as staging:
         now = snapshot.fn(str(data.warehouse), str(staging))
-        entries = entries_of(found.scopes, settings.discovery)
+        discovery = plan_discovery.fn(str(staging), given, confirmed, settings.discovery)
         progress.begin("discover")
-        for batch in _cut(entries, "discover", staging, "entry_id"):
+        for batch in discovery.batches:
             with suppress(BatchIncomplete):  # what could not be listed is told by the root's row
                 discover.fn(batch, settings.discovery)
         progress.finish("discover")
-        folders = tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes)
-        confirmations = tuple((folder, sys.maxsize) for _, folder in folders) if is_confirmed else ()
+        folders, confirmed = discovery.folders, discovery.confirmed
         options = settings.flow
-        recognition = plan_recognition.fn(str(staging), (), folders, confirmations, settings.probe, options)
+        recognition = plan_recognition.fn(str(staging), (), folders, confirmed, settings.probe, options)
         progress.begin("fingerprint", recognition.total_count)
         for batch in recognition.batches:
             with suppress(BatchIncomplete):
                 recognise.fn(batch, settings.probe)
         plan: FilePlan = plan_files.fn(
-            str(staging), (), (), "preview", folders, confirmations, PARSER_VERSION, engine_versions(settings.probe),
+            str(staging), (), (), "preview", folders, confirmed, PARSER_VERSION, engine_versions(settings.probe),
             settings.removal, settings.probe, options, now,
         )  # fmt: skip
         progress.begin("identify", sum(batch.item_count for batch in plan.identify_batches))
@@ -117,18 +108,20 @@ def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = Fa
             identify.fn(batch, settings.identify)
         matching = plan_matches.fn(str(staging), (), settings.scrape, options, now)
         scraping = plan_scrape.fn(str(staging), (), settings.scrape, options, now)
+        files_of_titles = _files_of_titles(staging)
         work = _Work(
             probe=_items(plan.probe_batches),
             hash=_items([batch for of_device in plan.hash_batches for batch in of_device]),
-            match=_placed(_items(matching.batches), _files_of_titles(staging), "title_key"),
-            scrape=_placed(_items(scraping.batches), _files_of_titles(staging), "title_id"),
+            match=_placed(_items(matching.batches), files_of_titles, "title_key"),
+            scrape=_placed(_items(scraping.batches), files_of_titles, "title_id"),
         )
-        costs = learnt(_past_runs(data))
+        costs = learnt(past_runs(data))
         picture_bytes = _picture_bytes(data.warehouse)
         whole, unknown = _expected({}, work, plan.file_count, recognition.total_count, costs, picture_bytes)
         nothing = _Work(*(frame.clear() for frame in (work.probe, work.hash, work.match, work.scrape)))
         # A row for every scope, then those of known roots inside them that are not good; their work is in the scope's.
-        shares = [work.below(scope.folder) for scope in found.scopes]
+        walked = [from_parameter(folder) for _, folder in folders]
+        shares = [work.below(folder) for folder in walked]
         shares += [nothing] * (len(plan.run_roots) - len(shares))
         parts = [
             _expected(row, share, row["file_count"], 0, costs, picture_bytes)[0]
@@ -140,8 +133,8 @@ def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = Fa
             whole=whole,
             unknown_stages=tuple(unknown),
             run_count=costs.run_count,
-            not_found=_not_found(staging, [scope.folder for scope in found.scopes]),
-            notes=(*found.merged, *plan.notes),
+            not_found=_not_found(staging, walked),
+            notes=(*discovery.notes, *plan.notes),
         )
 
 
@@ -247,23 +240,6 @@ def _staging(data: DataFolder) -> Iterator[Path]:
         for folder in reversed(missing):
             with suppress(OSError):
                 folder.rmdir()
-
-
-def _parameter(path_bytes: bytes) -> str:
-    return as_parameter(os.fsdecode(path_bytes))
-
-
-def _cut(items: pl.DataFrame, stage: str, staging: Path, id_column: str) -> list[Batch]:
-    return cut(
-        items, stage=stage, staging=staging, id_column=id_column, batch_size=1, max_batches=MOST_BATCHES["local"]
-    )
-
-
-def _past_runs(data: DataFolder) -> Iterator[PastRun]:
-    paths = sorted(data.runs.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in paths[:RUNS_LEARNT_FROM]:
-        record = orjson.loads(path.read_bytes())
-        yield PastRun(record, read_timings(data.timings, record["run_id"]))
 
 
 def _picture_bytes(warehouse: Path) -> float | None:

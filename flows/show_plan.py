@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -88,16 +89,8 @@ def _words(found: Preview) -> Iterator[str]:
 
 def _document(found: Preview) -> dict[str, Any]:
     def work(of: RootWork) -> dict[str, Any]:
-        return {
-            **of.root,
-            "probe_count": of.probe_count,
-            "probe_bytes": of.probe_bytes,
-            "hash_bytes": of.hash_bytes,
-            "call_count": of.call_count,
-            "picture_count": of.picture_count,
-            "download_bytes": of.download_bytes,
-            "wall_s": of.wall_s,
-        }
+        facts = asdict(of)
+        return {**facts.pop("root"), **facts}
 
     return {
         "event": "plan",

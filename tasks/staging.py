@@ -4,14 +4,16 @@
 
     staging/<run>/known/<table>.parquet                     what the warehouse held when the run began
     staging/<run>/<stage>/<batch>.items.parquet             what the batch has to do
-    staging/<run>/<stage>/<batch>/<attempt>-<part>/<table>.parquet   what it has done
+    staging/<run>/<stage>/<batch>/<attempt>-<part>-<token>/<table>.parquet   what it has done
 
 A batch that is run again (by Prefect's retry, the Retry button or after a crash) reads what its earlier attempts left
-and works on the rest only.
+and works on the rest only. Two may work on the same batch at the same time, where Dask has given up a worker that still
+lives: each part has a name of its own, and whoever reads takes the later one of an item.
 """
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -136,22 +138,58 @@ def cut(
     Batches hold ``batch_size`` items, more where that would make more than ``max_batches`` of them. The order of
     ``items`` is kept, so whoever cuts decides what lies together. Their names begin with ``prefix``, for stages that
     are cut in several goes.
+
+    A run that is executed again (Retry) may find other items, because it knows more now. An item stays in the batch it
+    was in, so that what is done of it is found there; only items that are in none are cut into further batches.
     """
+    earlier = _earlier_batches(items, stage=stage, staging=staging, id_column=id_column, prefix=prefix)
+    if earlier:
+        kept = pl.concat([batch.items().select(id_column) for batch in earlier])
+        items = items.join(kept, on=id_column, how="anti", maintain_order="left")
+    first = 1 + max((_number(path, prefix) for path in _items_paths(staging, stage, prefix)), default=-1)
     size = max(batch_size, -(-items.height // max_batches))
     batches = []
-    for number, start in enumerate(range(0, items.height, size)):
+    for number, start in enumerate(range(0, items.height, size), start=first):
         share = items.slice(start, size)
-        batch = Batch(
-            stage=stage,
-            name=f"{prefix}{number:04d}",
-            staging=str(staging),
-            item_count=share.height,
-            content=digest(*(str(i) for i in share[id_column].to_list())),
-        )
+        batch = _batch(share, stage=stage, name=f"{prefix}{number:04d}", staging=staging, id_column=id_column)
         with atomic.writing(batch.items_path) as temporary:
             share.write_parquet(temporary)
         batches.append(batch)
+    return [*earlier, *batches]
+
+
+def _earlier_batches(items: pl.DataFrame, *, stage: str, staging: Path, id_column: str, prefix: str) -> list[Batch]:
+    """The batches that an earlier execution of the run has cut, with those of their items that are still wanted."""
+    batches = []
+    for path in _items_paths(staging, stage, prefix):
+        share = pl.read_parquet(path, glob=False)
+        wanted = share.join(items, on=id_column, how="semi", maintain_order="left")
+        if not wanted.height:
+            continue
+        if wanted.height < share.height:
+            with atomic.writing(path) as temporary:
+                wanted.write_parquet(temporary)
+        name = path.name.removesuffix(ITEMS_SUFFIX)
+        batches.append(_batch(wanted, stage=stage, name=name, staging=staging, id_column=id_column))
     return batches
+
+
+def _items_paths(staging: Path, stage: str, prefix: str) -> list[Path]:
+    return sorted(Path(staging, stage).glob(f"{prefix}[0-9]*{ITEMS_SUFFIX}"))
+
+
+def _number(path: Path, prefix: str) -> int:
+    return int(path.name.removeprefix(prefix).removesuffix(ITEMS_SUFFIX))
+
+
+def _batch(share: pl.DataFrame, *, stage: str, name: str, staging: Path, id_column: str) -> Batch:
+    return Batch(
+        stage=stage,
+        name=name,
+        staging=str(staging),
+        item_count=share.height,
+        content=digest(*(str(i) for i in share[id_column].to_list())),
+    )
 
 
 class Ledger:
@@ -169,11 +207,11 @@ class Ledger:
     def __init__(self, batch: Batch, *, id_column: str) -> None:
         self.batch = batch
         self._id_column = id_column
-        for leftover in batch.folder.glob(f"{atomic.TEMPORARY_PREFIX}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         earlier = sorted(int(p.name.partition("-")[0]) for p in batch.folder.glob("[0-9]*") if p.is_dir())
         self.attempt = earlier[-1] + 1 if earlier else 1
         self._part = 0
+        # Another attempt with the same number may be at work on another machine: neither takes the other's place.
+        self._token = secrets.token_hex(4)
         self._counters: dict[str, int] = {}
 
     def open_items(self) -> pl.DataFrame:
@@ -198,7 +236,7 @@ class Ledger:
         Raises:
             StorageFull: the disk is full.
         """
-        final = self.batch.folder / f"{self.attempt:03d}-{self._part:04d}"
+        final = self.batch.folder / f"{self.attempt:03d}-{self._part:04d}-{self._token}"
         frames: dict[type[Table], pl.DataFrame] = {
             table: given if isinstance(given, pl.DataFrame) else table.frame(given) for table, given in rows.items()
         }
@@ -289,8 +327,17 @@ def read_known(table: type[Table], *, staging: Path) -> pl.DataFrame:
 
 
 def latest_outcomes(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """One row an item and stage: that of its last attempt."""
-    return outcomes.sort("attempt").unique(["stage", "item_id"], keep="last", maintain_order=True)
+    """One row an item and stage: that of its last attempt, of two at the same time that which did not fail."""
+    is_better = pl.col("outcome") != "failed"
+    return outcomes.sort("attempt", is_better, maintain_order=True).unique(
+        ["stage", "item_id"], keep="last", maintain_order=True
+    )
+
+
+def settled_count(staging: str, stage: str) -> int:
+    """Items of a stage that earlier executions of the run have settled: all but failures that may pass."""
+    outcomes = latest_outcomes(read_staged(Outcomes, staging=Path(staging), stage=stage))
+    return outcomes.filter(~((pl.col("outcome") == "failed") & pl.col("is_transient"))).height
 
 
 def read_staged(table: type[Table], *, staging: Path, stage: str = "*", source: str | None = None) -> pl.DataFrame:
@@ -308,10 +355,14 @@ def read_staged(table: type[Table], *, staging: Path, stage: str = "*", source: 
     return pl.concat(parts) if parts else table.frame().with_columns(pl.lit(None, dtype=pl.String).alias(source))
 
 
-def present_identities(staging: Path) -> pl.DataFrame:
-    """What is known of the names of the files that the run is about, after all its steps so far: ``identities``."""
+def present_identities(staging: Path, *, stage: str = "*") -> pl.DataFrame:
+    """What is known of the names of the files that the run is about: ``identities``, one row a file.
+
+    Args:
+        stage: what this stage has read holds over what was known; that of all steps so far by default.
+    """
     return (
-        pl.concat([read_known(Identities, staging=staging), read_staged(Identities, staging=staging)])
+        pl.concat([read_known(Identities, staging=staging), read_staged(Identities, staging=staging, stage=stage)])
         .unique("file_id", keep="last", maintain_order=True)
         .join(read_staged(PresentFiles, staging=staging, stage="plan"), on="file_id", how="semi", maintain_order="left")
     )

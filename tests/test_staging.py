@@ -55,10 +55,30 @@ def test_equal_items_make_equal_batches(tmp_path):
     """
     Prefect finds a finished batch again by its value: the same items give the same value, others another.
     """
-    first, again, other = (one_batch(tmp_path, *names) for names in (("a", "b"), ("a", "b"), ("a", "c")))
+    first, again = (one_batch(tmp_path, "a", "b") for _ in range(2))
+    other = one_batch(tmp_path / "other", "a", "c")
 
     assert first == again
-    assert first != other
+    assert first.content != other.content
+
+
+def test_items_stay_in_their_batches_when_a_retry_finds_others(tmp_path):
+    """
+    A retry that knows of two more items and misses one leaves all others where their rows are, so a batch that is
+    unchanged is equal to the one before; what is new is cut by itself.
+    """
+
+    def now(*names):
+        return cut(items(*names), stage="probe", staging=tmp_path, id_column="file_id", batch_size=2, max_batches=10)
+
+    first, second, third = now("a", "c", "e", "g", "h")
+    again = now("b", "c", "d", "e", "g", "h", "i")
+
+    assert [["c"], ["e", "g"], ["h"], ["b", "d"], ["i"]] == [batch.items()["file_id"].to_list() for batch in again]
+    assert [second, third] == again[1:3]
+    assert first.name == again[0].name
+    assert first != again[0]
+    assert again == now("b", "c", "d", "e", "g", "h", "i")
 
 
 def test_a_second_attempt_gets_only_what_may_pass(tmp_path):
@@ -93,7 +113,7 @@ def test_a_batch_with_passing_failures_is_incomplete_until_they_pass(tmp_path):
 
 def test_a_part_that_was_being_written_at_a_crash_does_not_count(tmp_path):
     """
-    Rows and outcomes appear together by one rename; what a dead process left half-written is cleared away.
+    Rows and outcomes appear together by one rename; what is half-written is not read, and left to whoever writes it.
     """
     batch = one_batch(tmp_path, "a")
     half = batch.folder / ".tmp-123456"
@@ -103,7 +123,25 @@ def test_a_part_that_was_being_written_at_a_crash_does_not_count(tmp_path):
     left = Ledger(batch, id_column="file_id").open_items()
 
     assert ["a"] == left["file_id"].to_list()
-    assert not half.exists()
+    assert half.exists()
+
+
+def test_two_attempts_at_once_do_not_disturb_each_other(tmp_path):
+    """
+    Dask gives a batch to another worker while the first still lives: both began at the same attempt, both save parts,
+    and of each item what went well stands.
+    """
+    batch = one_batch(tmp_path, "a", "b", "c")
+    first, second = (Ledger(batch, id_column="file_id") for _ in range(2))
+    second.save({}, [done("a"), timed_out("b")])
+    first.save({}, [timed_out("a"), done("b")])
+
+    first.save({}, [done("c")])
+    second.save({}, [done("c")])
+
+    results = [ledger.close() for ledger in (first, second)]
+    assert [(3, 0)] * 2 == [(result.done_count, result.failed_count) for result in results]
+    assert 4 == len([part for part in batch.folder.iterdir() if part.is_dir()])
 
 
 def test_costs_of_failed_attempts_count(tmp_path):

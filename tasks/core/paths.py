@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _URI = "file://"
+
+Folders = tuple[tuple[str, str], ...]
+"""Root and folder of every scope of a run, as parameters: the folder is the root, or a part of it."""
+Confirmed = tuple[tuple[str, int], ...]
+"""Folders of which a person has said that what is not there is gone, and how many files the person was shown."""
 
 
 def as_text(path_bytes: bytes) -> str:
@@ -18,7 +24,7 @@ def as_text(path_bytes: bytes) -> str:
     return path_bytes.decode("utf-8", "backslashreplace")
 
 
-def as_parameter(path: str | Path) -> str:
+def as_parameter(path: str | bytes | Path) -> str:
     r"""An absolute path as a flow parameter: itself, or a ``file:`` URI where it is no UTF-8 (parameters are JSON).
 
     >>> as_parameter("/videos/Amélie"), as_parameter("/videos/caf\udce9")
@@ -40,3 +46,17 @@ def from_parameter(text: str) -> bytes:
     if text.startswith(_URI):
         return unquote_to_bytes(text.removeprefix(_URI))
     return os.fsencode(text)
+
+
+def is_below(path: bytes, folder: bytes) -> bool:
+    """Whether ``path`` is ``folder`` or lies below it, by their text.
+
+    >>> is_below(b"/films/new", b"/films"), is_below(b"/films2", b"/films"), is_below(b"/films", b"/")
+    (True, False, True)
+    """
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def is_below_any(path: bytes, folders: Iterable[bytes]) -> bool:
+    """Whether ``path`` is one of ``folders`` or lies below one of them, by their text."""
+    return any(is_below(path, folder) for folder in folders)

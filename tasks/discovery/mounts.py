@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import psutil
 
-from tasks.core.paths import as_text
+from tasks.core.paths import as_text, is_below
 from tasks.core.settings import DiscoverySettings
 from tasks.core.units import printable
-from tasks.discovery.rules import is_below
 
 REMOTE = {
     "9p": "folder of the host of a virtual machine, or of Windows under WSL",

@@ -11,13 +11,13 @@ from typing import Any
 
 from tasks.core.errors import RootRefused
 from tasks.core.ids import digest
-from tasks.core.paths import as_text, from_parameter
+from tasks.core.paths import as_text, from_parameter, is_below
 from tasks.core.settings import DiscoverySettings
 from tasks.core.units import printable
 from tasks.discovery.deadline import all_asked, asked
 from tasks.discovery.folder import is_there
 from tasks.discovery.mounts import Profile, mount_table, profile_of
-from tasks.discovery.rules import MARKERS, SEPARATOR, RootPath, Rules, is_below
+from tasks.discovery.rules import MARKERS, SEPARATOR, RootPath, Rules
 
 _KNOWN_WAIT_S = 5.0
 """Longest wait for roots that are known but were not asked for: they only matter if they are another spelling."""
@@ -39,16 +39,11 @@ class Roots:
     """The folders to walk."""
 
     scopes: tuple[Scope, ...]
-    """In the order given; none of them is reached from another one."""
+    """In the order given, absolute; none of them is reached from another one."""
     merged: tuple[str, ...]
     """One sentence for each root that is not walked as it was given, for people."""
     empty: tuple[bytes, ...]
     """Folders of ``scopes`` without a single entry: a new library, or a disk that is not mounted."""
-
-    @property
-    def paths(self) -> tuple[bytes, ...]:
-        """The folders of the scopes: absolute, each once."""
-        return tuple(scope.folder for scope in self.scopes)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
+from tasks.core.paths import is_below
 from tasks.core.settings import DiscoverySettings
 
 ENDING_BYTES = 4
@@ -38,15 +39,6 @@ class RootPath:
     def holds(self, real: bytes) -> bool:
         """Whether ``real``, a path without symbolic links, is the root or lies below it."""
         return is_below(real, self.real)
-
-
-def is_below(path: bytes, folder: bytes) -> bool:
-    """Whether ``path`` is ``folder`` or lies below it, by their text.
-
-    >>> is_below(b"/films/new", b"/films"), is_below(b"/films2", b"/films"), is_below(b"/films", b"/")
-    (True, False, True)
-    """
-    return path == folder or path.startswith(folder.rstrip(SEPARATOR) + SEPARATOR)
 
 
 @dataclass(frozen=True)

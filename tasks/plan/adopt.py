@@ -129,6 +129,8 @@ def _of_unloaded_runs(
 
     The keys of all saves are read first, and the rest of a save only where it has something.
     """
+    if not to_probe.height:  # an unchanged library: the folders of many ended runs may lie here
+        return
     saves = [
         save
         for run in sorted(staging.parent.iterdir())
@@ -174,23 +176,10 @@ def _still_true(keys: pl.DataFrame, seen: pl.DataFrame, engine_versions: Collect
 def _whole_save(folder: Path, chosen: pl.DataFrame) -> dict[type[Table], pl.DataFrame]:
     """The rows of the ``chosen`` files that were saved together in ``folder``."""
     return {
-        table: _as_rows(table, pl.read_parquet(path, glob=False)).join(chosen, on="file_id", how="semi")
+        table: table.fitted(pl.read_parquet(path, glob=False)).join(chosen, on="file_id", how="semi")
         for table in TABLES
         if (path := folder / f"{table.table_name()}.parquet").exists()
     }
-
-
-def _as_rows(table: type[Table], frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with the columns that ``table`` has today; those it did not have when it was written are null.
-
-    Raises:
-        ValueError: it lacks one that may not be null.
-    """
-    lacking = [c for c in table.columns() if c.name not in frame.columns]
-    if any(not column.nullable for column in lacking):
-        raise ValueError(f"{table.table_name()} lacks {[c.name for c in lacking]}")
-    complete = frame.with_columns(pl.lit(None, dtype=c.dtype).alias(c.name) for c in lacking)
-    return complete.select(list(table.dtypes())).cast(pl.Schema(table.dtypes()))
 
 
 def _of_warehouse(

@@ -80,7 +80,7 @@ def replacements(
         .sort("path")
         .with_columns(run_id=pl.lit(run_id), event=pl.lit("replaced"), proof=pl.lit("title"))
     )
-    return _as_events(found)
+    return FileEvents.fitted(found)
 
 
 def completed(events: pl.DataFrame, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -108,7 +108,7 @@ def completed(events: pl.DataFrame, *, before: pl.DataFrame, after: pl.DataFrame
         .then(pl.col("bitrate_bps") > pl.col("earlier_bitrate_bps"))
     )
     return pl.concat(
-        [events.filter(pl.col("event") != "replaced"), _as_events(replaced.with_columns(is_upgrade=is_upgrade))]
+        [events.filter(pl.col("event") != "replaced"), FileEvents.fitted(replaced.with_columns(is_upgrade=is_upgrade))]
     )
 
 
@@ -242,11 +242,3 @@ GROUP BY file_id
 
 def _size_class(name: str) -> pl.Expr:
     return pl.col(name).str.strip_suffix("p").cast(pl.Int64, strict=False)
-
-
-def _as_events(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with exactly the columns of ``file_events``; those it does not have are null."""
-    return frame.select(
-        pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in FileEvents.dtypes().items()
-    )

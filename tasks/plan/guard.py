@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.paths import as_text
+from tasks.core.paths import as_text, is_below_any
 from tasks.core.settings import RemovalSettings
 
 
@@ -42,7 +42,7 @@ def units_of(scopes: Sequence[Scope], known_roots: Iterable[bytes]) -> list[Unit
     """What is judged by itself, each folder once."""
     units = {scope.folder: Unit(scope.root, scope.folder, is_walked=True) for scope in scopes}
     for root in sorted(known_roots):
-        if root not in units and any(root.startswith(scope.folder.rstrip(b"/") + b"/") for scope in scopes):
+        if root not in units and is_below_any(root, (scope.folder for scope in scopes)):
             units[root] = Unit(root, root, is_walked=False)
     return list(units.values())
 
@@ -58,12 +58,16 @@ class Seen:
     """Row of ``root_listings``, or what the listed files tell of it; ``None`` where it could not be listed."""
     errors: Mapping[bytes, str]
     """Folders in it that could not be listed, with what the operating system said."""
-    listed: pl.DataFrame
-    """Rows of ``listings``."""
-    expected: pl.DataFrame
-    """Rows of ``files`` that were not missing."""
+    listed_count: int
+    """Files that were listed."""
+    listed_devices: frozenset[int]
+    """The devices these lie on."""
+    expected_count: int
+    """Known files that were not missing."""
+    expected_devices: frozenset[int]
+    """The devices these lay on."""
     root_expected_count: int
-    """The same of the whole root, as a number."""
+    """Known files of the whole root that were not missing."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def judge(seen: Seen, not_found: pl.DataFrame, settings: RemovalSettings, *, is_
 
     Args:
         seen: what the unit looks like.
-        not_found: those of its ``expected`` files that were found nowhere.
+        not_found: those of the files expected in it that were found nowhere.
         settings: how much may be missing before a person is asked.
         is_confirmed: whether a person has said that what is not there is gone.
     """
@@ -105,21 +109,21 @@ def judge(seen: Seen, not_found: pl.DataFrame, settings: RemovalSettings, *, is_
         words = f"{gone.height:,} of {seen.root_expected_count:,} files are not there, more than {most:,} at once"
         return Verdict("held back", "; ".join([words, *reasons]), gone.clear(), may_purge=False)
     state = "partly unknown" if reasons else "good"
-    return Verdict(state, "; ".join(reasons) or None, gone, may_purge=not reasons and bool(seen.listed.height))
+    return Verdict(state, "; ".join(reasons) or None, gone, may_purge=not reasons and bool(seen.listed_count))
 
 
 def doubt_of(seen: Seen) -> str | None:
     """Why the unit does not speak for its files, if it does not."""
     before, now = seen.root_before, seen.root_now
-    if seen.unit.folder in seen.errors and not seen.listed.height:
+    if seen.unit.folder in seen.errors and not seen.listed_count:
         return f"it could not be read: {seen.errors[seen.unit.folder]}"
     if now is None:
         return "it could not be read"
     if now["has_marker"] is False:
         return "the marker file that the settings ask for is not in it"
-    if not seen.expected.height:
+    if not seen.expected_count:
         return None
-    if not seen.listed.height:
+    if not seen.listed_count:
         return "no video was found in it: is its disk mounted?"
     if before is None:
         return None
@@ -135,8 +139,7 @@ def devices_away(seen: Seen) -> list[int]:
     root = seen.root_before or seen.root_now
     if root is None:
         return []
-    left = {root["device"], *seen.listed["device"].unique().to_list()}
-    return [device for device in seen.expected["device"].unique().to_list() if device not in left]
+    return sorted(seen.expected_devices - seen.listed_devices - {root["device"]})
 
 
 def speaks_for_itself(seen: Seen, verdict: Verdict, *, not_found_count: int) -> bool:
@@ -149,19 +152,20 @@ def speaks_for_itself(seen: Seen, verdict: Verdict, *, not_found_count: int) -> 
         return False
     if verdict.state in ("good", "partly unknown"):
         return True
-    return bool(seen.listed.height) and 2 * not_found_count <= seen.expected.height
+    return bool(seen.listed_count) and 2 * not_found_count <= seen.expected_count
 
 
 def told_by_files(before: Mapping[str, Any], folder: bytes, listed: pl.DataFrame) -> dict[str, Any]:
     """What the listed files tell of a root that was walked as a part of another folder; as ``root_listings``."""
-    devices = listed["device"].to_list()
-    start = len(folder.rstrip(b"/")) + 1
-    names = {path[start:].partition(b"/")[0] for path in listed["path_bytes"] if b"/" in path[start:]}
-    is_same = before["device"] in devices or not devices
+    devices = listed["device"].value_counts().sort("count", "device", descending=[True, False])["device"]
+    # A name is cut off the text, which parts at the same slashes as the bytes: no other character contains that byte.
+    below_it = pl.col("path").str.slice(len(as_text(folder).rstrip("/")) + 1)
+    names = listed.select(below_it.str.extract("^([^/]+)/")).to_series().drop_nulls().unique().sort()
+    is_same = devices.is_empty() or before["device"] in devices
     return {
         **before,
-        "device": before["device"] if is_same else max(set(devices), key=devices.count),
-        "top_folders": sorted(as_text(name) for name in names),
+        "device": before["device"] if is_same else devices[0],
+        "top_folders": names.to_list(),
         "has_marker": None,
         "profile": None,
         "profile_reason": None,
@@ -169,7 +173,7 @@ def told_by_files(before: Mapping[str, Any], folder: bytes, listed: pl.DataFrame
 
 
 def _nothing_is_left(seen: Seen, not_found: pl.DataFrame) -> str | None:
-    count = seen.expected.height
+    count = seen.expected_count
     if count < 2 or not_found.height < count:
         return None
     return f"none of the {count:,} files that were known is there: is it another disk?"
@@ -185,7 +189,7 @@ def root_row(seen: Seen, *, now: Any) -> dict[str, Any] | None:
         return None if same else {**before, "device": seen.root_now["device"], "changed_at": now}
     facts = {
         **{name: seen.root_now[name] for name in ("root", "path_bytes", "device", "file_system", "top_folders")},
-        "file_count": seen.listed.height,
+        "file_count": seen.listed_count,
     }
     if before is not None and all(before[name] == value for name, value in facts.items()):
         return None

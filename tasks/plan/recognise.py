@@ -13,6 +13,8 @@ Nothing is guessed: a file whose place could not be looked at keeps its id for i
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 
 _INODE = ["inode", "size_bytes", "mtime_ns"]
@@ -30,15 +32,15 @@ def recognised(
         known_prints: ``file_id, fingerprint, content_hash`` as they were measured.
         prints: rows of ``fingerprints`` that were read in this run.
     """
-    found, new, gone = _by_place(listed, known)
-    by_print = _paired(_with_prints(new, prints), _with_known_prints(gone, known_prints), by=_PRINT)
+    place = _by_place(listed, known)
+    by_print = _paired(_with_prints(place.new, prints), _with_known_prints(place.gone, known_prints), by=_PRINT)
     same_content = pl.col("content_hash") == pl.col("known_content_hash")
     certain = by_print.filter(same_content.fill_null(True)).select(
         "path_bytes",
         "file_id",
         proof=pl.when(same_content.fill_null(False)).then(pl.lit("content hash")).otherwise(pl.lit("fingerprint")),
     )
-    return listed.join(pl.concat([found, certain]), on="path_bytes", how="left", maintain_order="left")
+    return listed.join(pl.concat([place.found, certain]), on="path_bytes", how="left", maintain_order="left")
 
 
 def to_fingerprint(listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.DataFrame) -> pl.DataFrame:
@@ -47,16 +49,15 @@ def to_fingerprint(listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: p
     New ones with the size of a file that is gone, and those that lie where they lay, as large and as old, but under
     another inode. ``is_whole`` where the whole content of the known file was hashed.
     """
-    found, new, gone = _by_place(listed, known)
-    printed = _with_known_prints(known, known_prints).filter(pl.col("fingerprint").is_not_null())
-    wanted_sizes = printed.join(gone.select("file_id"), on="file_id", how="semi").select("size_bytes", "is_hashed")
-    moved = new.join(
-        wanted_sizes.group_by("size_bytes").agg(pl.col("is_hashed").any().alias("is_whole")), on="size_bytes"
+    place = _by_place(listed, known)
+    gone = _with_known_prints(place.gone, known_prints).filter(pl.col("fingerprint").is_not_null())
+    moved = place.new.join(
+        gone.group_by("size_bytes").agg(pl.col("is_hashed").any().alias("is_whole")), on="size_bytes"
     )
+    replaced = _with_known_prints(known.join(place.replaced, on="file_id", how="semi"), known_prints)
     renumbered = (
-        listed.join(found.filter(pl.col("proof") == "path"), on="path_bytes")
-        .join(printed.rename({"inode": "known_inode"}), on=["file_id", "size_bytes", "mtime_ns"])
-        .filter(pl.col("inode") != pl.col("known_inode"))
+        listed.join(place.replaced, on="path_bytes")
+        .join(replaced.filter(pl.col("fingerprint").is_not_null()), on=["file_id", "size_bytes", "mtime_ns"])
         .with_columns(is_whole=pl.lit(False))
     )
     columns = [*listed.columns, "is_whole"]
@@ -73,8 +74,19 @@ def elsewhere(listed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return there.join(listed.select("path_bytes"), on="path_bytes", how="anti", maintain_order="left")
 
 
-def _by_place(listed: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """What needs no reading: ``path_bytes, file_id, proof`` of those found, and the rest of both frames."""
+class _ByPlace(NamedTuple):
+    found: pl.DataFrame
+    """``path_bytes, file_id, proof``"""
+    replaced: pl.DataFrame
+    """Of these ``path_bytes, file_id`` of those that lie where they lay, under another inode."""
+    new: pl.DataFrame
+    """Rows of ``listings`` that are none of the known files, as far as that can be told without reading."""
+    gone: pl.DataFrame
+    """Known files that may have moved and were not found."""
+
+
+def _by_place(listed: pl.DataFrame, known: pl.DataFrame) -> _ByPlace:
+    """What needs no reading."""
     place = ["path_bytes", "inode"]
     unmoved = listed.select(place).join(known.select(*place, "file_id"), on=place).select("path_bytes", "file_id")
     new, gone = _rest(listed, known, unmoved)
@@ -90,7 +102,7 @@ def _by_place(listed: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, 
             replaced.select(*pairs, proof=pl.lit("path")),
         ]
     )
-    return found, new, gone.filter("may_have_moved")
+    return _ByPlace(found, replaced, new, gone.filter("may_have_moved"))
 
 
 def _rest(new: pl.DataFrame, gone: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -107,8 +119,8 @@ def _paired(new: pl.DataFrame, gone: pl.DataFrame, *, by: list[str]) -> pl.DataF
     the order of their paths, so that a renamed folder keeps each file's own id.
     """
     paired = []
-    gone = gone.select(pl.exclude("path_bytes"), known_path=pl.col("path_bytes"))
-    new, gone = _named(new, "path_bytes"), _named(gone, "known_path")
+    new = _named(new.select(*by, "device", "path_bytes", "^content_hash$"), "path_bytes")
+    gone = _named(gone.select(*by, "device", "file_id", "^known_content_hash$", known_path="path_bytes"), "known_path")
     for further in (["device", "name"], ["name"], ["device"], []):
         keys = [*by, *further]
         found = _numbered(new, keys, "path_bytes").join(_numbered(gone, keys, "known_path"), on=[*keys, "number"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.ids import digest
-from tasks.core.paths import from_parameter
+from tasks.core.paths import Confirmed, Folders, from_parameter
 from tasks.core.settings import FlowSettings, ProbeSettings, RemovalSettings, ScrapeSettings
 from tasks.plan import files, titles
 from tasks.plan.absent import absent_files
@@ -18,6 +18,7 @@ from tasks.plan.adopt import adopted
 from tasks.plan.events import note_events
 from tasks.plan.guard import Scope, below_any
 from tasks.plan.recognise import to_fingerprint
+from tasks.plan.survey import Disk, Known, Survey, surveyed
 from tasks.schema.files import (
     Files,
     Fingerprints,
@@ -48,11 +49,6 @@ from tasks.step import step
 PLAN_MATCHES = "plan_matches"
 """Stage under which identities are kept that a look at the whole library has mended; it sorts after ``identify``."""
 
-Folders = tuple[tuple[str, str], ...]
-"""Root and folder of every scope, as parameters (``tasks.core.paths``)."""
-Confirmed = tuple[tuple[str, int], ...]
-"""Folders of which a person has said that what is not there is gone, and how many files the person was shown."""
-
 
 @dataclass(frozen=True)
 class FilePlan:
@@ -81,13 +77,11 @@ def plan_recognition(
 ) -> StagePlan:
     """Cut the files that must be read to be recognised (moved to another disk, measured elsewhere) into batches."""
     folder = Path(staging)
-    disk, known = _look(folder, folders, confirmed)
-    candidates = files.with_may_have_moved(disk, known, _meant(confirmed))
-    listed = disk.listings.unique("path_bytes", maintain_order=True)
-    wanted = to_fingerprint(listed, candidates, known_prints=known.prints)
+    survey, known = _look(folder, folders, confirmed)
+    wanted = to_fingerprint(survey.listed, survey.candidates, known_prints=known.prints)
     if probe.reuse_warehouses:
         place = ["path_bytes", "size_bytes", "mtime_ns", "inode"]
-        unknown = listed.join(known.files, on=place, how="anti", maintain_order="left")
+        unknown = survey.listed.join(known.files, on=place, how="anti", maintain_order="left")
         further = unknown.join(wanted, on="path_bytes", how="anti", maintain_order="left")
         wanted = pl.concat([wanted, further.with_columns(is_whole=pl.lit(False))])
     ids = [digest("path", path_bytes) for path_bytes in wanted["path_bytes"]]
@@ -112,24 +106,28 @@ def plan_files(
 ) -> FilePlan:
     """Compare what is there with what was known; write rows of ``files`` and the batches of what needs work."""
     folder = Path(staging)
-    disk, known = _look(folder, folders, confirmed)
-    decisions = files.decide_files(disk, known, run_id=run_id, removal=removal, confirmed=_meant(confirmed), now=now)
+    survey, known = _look(folder, folders, confirmed)
+    prints = read_staged(Fingerprints, staging=folder, stage="fingerprint")
+    decisions = files.decide_files(
+        survey, known, prints=prints, run_id=run_id, removal=removal, confirmed=_meant(confirmed), now=now
+    )
     measured = read_known(Probes, staging=folder)
     to_probe = files.files_to_probe(
         decisions.listed,
         measured,
         engine_versions=engine_versions if probe.remeasure == "other_engine" else None,
+        unreadable_too=probe.remeasure == "unreadable",
     )
     taken_over = adopted(
         to_probe,
         staging=folder,
-        fingerprints=disk.fingerprints,
+        fingerprints=prints,
         warehouses=probe.reuse_warehouses,
         engine_versions=engine_versions or None,
     )
     to_probe = to_probe.filter(~pl.col("file_id").is_in(taken_over.file_ids.implode()))
     present = files.present_files(known.files, decisions.rows).filter(
-        below_any([scope.folder for scope in disk.scopes])
+        below_any([from_parameter(walked) for _, walked in folders])
     )
     write_staged(
         {
@@ -147,7 +145,7 @@ def plan_files(
         files.files_to_identify(
             decisions.listed, read_known(Identities, staging=folder), parser_version=parser_version
         ),
-        [scope.root for scope in disk.scopes],
+        [from_parameter(root) for root, _ in folders],
     )
     to_hash = (
         files.files_to_hash(decisions.listed, read_known(ContentHashes, staging=folder))
@@ -189,12 +187,13 @@ def plan_matches(
 ) -> StagePlan:
     """Group the files by what their names say, and cut the titles with no match into batches."""
     folder = Path(staging)
-    matches = latest_matches(folder)
-    kept = titles.kept_readings(present_identities(folder), read_known(Identities, staging=folder), matches)
-    write_staged({Identities: kept}, staging=folder, stage=PLAN_MATCHES)
-    mended = pl.concat([kept, titles.extras_of_shows(present_identities(folder))])
-    write_staged({Identities: mended}, staging=folder, stage=PLAN_MATCHES)
-    named = titles.named_titles(present_identities(folder))
+    # Only what the names say: a second execution of this step must not start from what the first one has mended.
+    read = present_identities(folder, stage="identify")
+    kept = titles.kept_readings(read, read_known(Identities, staging=folder), latest_matches(folder))
+    with_kept = _laid_over(read, kept)
+    extras = titles.extras_of_shows(with_kept)
+    write_staged({Identities: _laid_over(kept, extras)}, staging=folder, stage=PLAN_MATCHES)
+    named = titles.named_titles(_laid_over(with_kept, extras))
     to_match = titles.titles_to_match(
         named,
         read_known(Matches, staging=folder),
@@ -242,25 +241,28 @@ def plan_collections(
     return StagePlan(wanted.height, _cut(to_scrape, "collections", folder, "collection_id", settings))
 
 
-def _look(folder: Path, folders: Folders, confirmed: Confirmed) -> tuple[files.Disk, files.Known]:
+def _laid_over(identities: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([identities, newer]).unique("file_id", keep="last", maintain_order=True)
+
+
+def _look(folder: Path, folders: Folders, confirmed: Confirmed) -> tuple[Survey, Known]:
     """What this run saw, and what was known when it began."""
-    scopes = [Scope(from_parameter(root), from_parameter(walked)) for root, walked in folders]
-    disk = files.Disk(
-        scopes=scopes,
+    disk = Disk(
+        scopes=[Scope(from_parameter(root), from_parameter(walked)) for root, walked in folders],
         listings=read_staged(Listings, staging=folder, stage="discover"),
         listing_errors=read_staged(ListingErrors, staging=folder, stage="discover"),
         root_listings=read_staged(RootListings, staging=folder, stage="discover"),
-        fingerprints=read_staged(Fingerprints, staging=folder, stage="fingerprint"),
     )
     hashes = read_known(ContentHashes, staging=folder).select("file_id", "content_hash")
     prints = read_known(Probes, staging=folder).select("file_id", "fingerprint")
-    known = files.Known(
+    known = Known(
         files=read_known(Files, staging=folder),
         roots=read_known(Roots, staging=folder),
         prints=prints.join(hashes, on="file_id", how="left"),
     )
-    unseen = files.with_may_have_moved(disk, known, _meant(confirmed)).filter(~pl.col("may_have_moved"))
-    return disk, replace(known, absent=absent_files(disk.listings, unseen))
+    survey = surveyed(disk, known, _meant(confirmed))
+    unseen = survey.candidates.filter(~pl.col("may_have_moved"))
+    return survey.with_absent(absent_files(survey.listed, unseen)), known
 
 
 def _meant(confirmed: Confirmed) -> dict[bytes, int]:
@@ -274,14 +276,20 @@ def _cut(items: pl.DataFrame, stage: str, folder: Path, id_column: str, settings
             stage=stage,
             staging=folder,
             id_column=id_column,
-            batch_size=settings.batch_size,
-            max_batches=settings.max_batches,
+            batch_size=settings.batch_size_of(stage),
+            max_batches=settings.most_batches_of(stage),
         )
     )
 
 
 def _cut_by_device(items: pl.DataFrame, folder: Path, settings: FlowSettings) -> tuple[tuple[Batch, ...], ...]:
-    by_device = items.partition_by("device", maintain_order=True)
+    """Batches of each device; the smallest share one turn where there are more devices than batches allowed.
+
+    Btrfs and ZFS give every subvolume a device number of its own.
+    """
+    most = settings.most_batches_of("hash")
+    shares = sorted(items.partition_by("device", maintain_order=True), key=lambda share: -share.height)
+    by_device = [*shares[: most - 1], pl.concat(shares[most - 1 :])] if len(shares) > most else shares
     return tuple(
         tuple(
             cut(
@@ -289,9 +297,9 @@ def _cut_by_device(items: pl.DataFrame, folder: Path, settings: FlowSettings) ->
                 stage="hash",
                 staging=folder,
                 id_column="file_id",
-                batch_size=settings.batch_size,
-                max_batches=max(1, settings.max_batches // len(by_device)),
-                prefix=f"{number:02d}-",
+                batch_size=settings.batch_size_of("hash"),
+                max_batches=max(1, most // len(by_device)),
+                prefix=f"{number:03d}-",
             )
         )
         for number, share in enumerate(by_device)

@@ -14,16 +14,12 @@ MPEG streams (ts, m2ts, mpg, vob), FLV and Ogg announce nothing: without its end
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 
-Read = Callable[[int, int], bytes]
-"""``read(size, offset)``: up to ``size`` bytes from ``offset``, fewer at the end of the file; as ``os.pread``."""
+from tasks.probe.boxes import MAX_BOXES, TOP_BOXES, Read, boxes
 
-MAX_BOXES = 64
 _HEAD_BYTES = 4_096
-BOXES = frozenset(b"ftyp styp moov mdat moof mfra sidx ssix free skip wide meta uuid udta pdin prft emsg pnot".split())
-"""Names of the boxes that stand at the top of an MP4 file."""
-_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+"""GUID of the header object, which every ASF file begins with."""
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
@@ -38,10 +34,10 @@ def announced_size(read: Read) -> int | None:
         return _matroska(head)
     if head[:4] == b"RIFF":
         return _riff(read)
-    if head.startswith(_ASF_HEADER):
+    if head.startswith(ASF_HEADER):
         return _asf(head)
-    if head[4:8] in BOXES:
-        return _boxes(read)
+    if head[4:8] in TOP_BOXES:
+        return _mp4(read)
     return None
 
 
@@ -68,19 +64,13 @@ def _size(data: bytes, at: int) -> tuple[int, int] | None:
     return None if value == (1 << bits) - 1 else (value, at + length)
 
 
-def _boxes(read: Read) -> int | None:
-    at = 0
-    for _ in range(MAX_BOXES):
-        box = read(16, at)
-        if len(box) < 8 or box[4:8] not in BOXES:
-            return at or None
-        size = int.from_bytes(box[:4], "big")
-        if size == 1 and len(box) == 16:
-            size = int.from_bytes(box[8:], "big")
-        if size < 8:  # 0 reaches to the end of the file, the rest is not allowed
-            return at or None
-        at += size
-    return at
+def _mp4(read: Read) -> int | None:
+    size_bytes = None
+    for name, _, end in boxes(read):
+        if name not in TOP_BOXES:
+            break
+        size_bytes = end
+    return size_bytes
 
 
 def _riff(read: Read) -> int | None:

@@ -9,9 +9,8 @@ Of Matroska FFmpeg gives the tag ``enc_key_id``; ``normalise`` reads that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from tasks.probe.announced import BOXES, MAX_BOXES, Read
+from tasks.probe.announced import ASF_HEADER
+from tasks.probe.boxes import TOP_BOXES, Read, boxes
 
 _PROTECTED = {
     b"encv": "video", b"drmi": "video", b"enca": "audio", b"drms": "audio", b"enct": "subtitle", b"encs": "subtitle",
@@ -19,7 +18,6 @@ _PROTECTED = {
 _WAY = (b"mdia", b"minf", b"stbl", b"stsd")
 _TRACK_BYTES = 4_096
 """Bytes read of a track: its sample entry stands before the long tables."""
-_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_ENCRYPTION = (
     bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
     bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
@@ -33,31 +31,16 @@ def encrypted_kinds(read: Read) -> list[str]:
         OSError: the disk did not answer.
     """
     head = read(16, 0)
-    if head == _ASF_HEADER:
+    if head == ASF_HEADER:
         header = read(_TRACK_BYTES, 0)
         return ["audio", "video"] if any(guid in header for guid in _ASF_ENCRYPTION) else []
-    if head[4:8] not in BOXES:
+    if head[4:8] not in TOP_BOXES:
         return []
-    for name, start, end in _boxes(read, 0, None):
+    for name, start, end in boxes(read):
         if name == b"moov":
-            tracks = [_sample_entry(read, a, b) for inner, a, b in _boxes(read, start, end) if inner == b"trak"]
+            tracks = [_sample_entry(read, a, b) for inner, a, b in boxes(read, start, end) if inner == b"trak"]
             return sorted({_PROTECTED[entry] for entry in tracks if entry in _PROTECTED})
     return []
-
-
-def _boxes(read: Read, at: int, end: int | None) -> Iterator[tuple[bytes, int, int]]:
-    """Name, begin and end of the content of the boxes from ``at``; stops at the first that cannot be one."""
-    for _ in range(MAX_BOXES):
-        head = read(16, at)
-        if len(head) < 8 or (end is not None and at + 8 > end):
-            return
-        size, start = int.from_bytes(head[:4], "big"), at + 8
-        if size == 1 and len(head) == 16:
-            size, start = int.from_bytes(head[8:], "big"), at + 16
-        if size < 8:
-            return
-        yield head[4:8], start, at + size
-        at += size
 
 
 def _sample_entry(read: Read, start: int, end: int) -> bytes | None:
@@ -69,7 +52,7 @@ def _sample_entry(read: Read, start: int, end: int) -> bytes | None:
 
     at, until = 0, len(track)
     for wanted in _WAY:
-        box = next(((a, b) for name, a, b in _boxes(within, at, until) if name == wanted), None)
+        box = next(((a, b) for name, a, b in boxes(within, at, until) if name == wanted), None)
         if box is None:
             return None
         at, until = box

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-@step("probe", run_name="probe {batch.name}")
+@step("probe", run_name="probe {batch.name} (files: {batch.item_count})")
 def probe(batch: Batch, settings: ProbeSettings) -> BatchResult:
     """Measure the files of ``batch``.
 
@@ -32,7 +32,7 @@ def probe(batch: Batch, settings: ProbeSettings) -> BatchResult:
     return probe_batch(batch, settings)
 
 
-@step("fingerprint", run_name="fingerprint {batch.name}")
+@step("fingerprint", run_name="fingerprint {batch.name} (files: {batch.item_count})")
 def recognise(batch: Batch, settings: ProbeSettings) -> BatchResult:
     """Read a little of the files of ``batch``, or all of it, to know them again.
 
@@ -42,7 +42,7 @@ def recognise(batch: Batch, settings: ProbeSettings) -> BatchResult:
     return recognise_batch(batch, settings)
 
 
-@step("hash", run_name="hash {batch.name}")
+@step("hash", run_name="hash {batch.name} (files: {batch.item_count})")
 def hash_content(batch: Batch, settings: ProbeSettings) -> BatchResult:
     """Hash the files of ``batch``, which lie on one disk, one after the other.
 

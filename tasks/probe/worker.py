@@ -16,12 +16,13 @@ import os
 import resource
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
+
+from tasks.core.memory import peak_child_memory_bytes, peak_memory_bytes
 
 ALARM_GRACE_S = 10
 """Seconds after the deadline at which the kernel ends the worker, if the parent has not done so."""
@@ -57,7 +58,7 @@ def serve(descriptor: int, engine: str, memory_bytes: int) -> None:
     silent = os.open(os.devnull, os.O_RDWR)  # from here on decoders may write to stderr what they like
     for standard in (0, 1, 2):
         os.dup2(silent, standard)
-    start_bytes = _peak_memory_bytes()
+    start_bytes = peak_memory_bytes()
     connection.send_bytes(b"ready")
     try:
         while True:
@@ -71,8 +72,8 @@ def serve(descriptor: int, engine: str, memory_bytes: int) -> None:
                 facts = measure(os.fsencode(path), **options)
                 facts["started_ns"], facts["wall_s"] = started_ns, time.perf_counter() - began
                 signal.alarm(0)
-                own_bytes = _peak_memory_bytes()
-                facts["peak_memory_bytes"] = own_bytes + _largest_program_bytes()
+                own_bytes = peak_memory_bytes()
+                facts["peak_memory_bytes"] = own_bytes + peak_child_memory_bytes()
                 if own_bytes - start_bytes > MOST_GROWTH_BYTES:
                     facts[RETIRES] = True
                 connection.send_bytes(json.dumps(facts).encode())
@@ -96,23 +97,6 @@ def _set_limits(memory_bytes: int) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
         except (OSError, ValueError):  # macOS does not limit it
             return
-
-
-def _peak_memory_bytes() -> int:
-    """The largest resident memory this process ever had."""
-    try:
-        with open("/proc/self/status", "rb", buffering=0) as status:  # noqa: PTH123 - 20 us less than pathlib, a file
-            return int(status.read(4_096).partition(b"VmHWM:")[2].split(maxsplit=1)[0]) * 1024
-    except (OSError, ValueError, IndexError):  # not Linux. There, getrusage would count what the parent once had.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
-
-
-def _largest_program_bytes() -> int:
-    """The largest resident memory of a program that the engine started; 0 if there was none."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MAXRSS_BYTES
-
-
-_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 def _die_with(descriptor: int, parent: int) -> None:

@@ -136,6 +136,21 @@ class Table(pa.DataFrameModel):
             rows = [{**gaps, **row} for row in rows]
         return pl.DataFrame({n: list(map(itemgetter(n), rows)) for n in dtypes}, schema=dtypes, strict=True)
 
+    @classmethod
+    def fitted(cls, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with exactly the columns of this table, in their order; those that it does not have are null.
+
+        Raises:
+            ValueError: it lacks a column that may not be null.
+            polars.exceptions.PolarsError: the values of a column are of another kind.
+        """
+        lacking = [c for c in cls.columns() if c.name not in frame.columns]
+        if any(not c.nullable for c in lacking):
+            raise ValueError(f"{cls.table_name()} lacks {[c.name for c in lacking]}")
+        dtypes = _dtypes(cls)
+        complete = frame.with_columns(pl.lit(None, dtype=c.dtype).alias(c.name) for c in lacking)
+        return complete.select(list(dtypes)).cast(pl.Schema(dtypes))
+
 
 @functools.cache
 def _dtypes(table: type[Table]) -> dict[str, pl.DataType]:

@@ -79,6 +79,16 @@ def found_layout(connection: duckdb.DuckDBPyConnection, known: Layout) -> tuple[
     return found, fingerprint
 
 
+def present_columns(connection: duckdb.DuckDBPyConnection, table: type[Table]) -> dict[str, tuple[str, bool]]:
+    """The columns that ``table`` has in the warehouse: type, and whether it may be null; none if it is not there."""
+    found = connection.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE table_name = ? AND schema_name = 'main' AND database_name = current_database()",
+        [table.table_name()],
+    )
+    return {name: (data_type, is_nullable) for name, data_type, is_nullable in found.fetchall()}
+
+
 def migrate(connection: duckdb.DuckDBPyConnection, layout: Layout | None = None) -> None:
     """Bring the warehouse behind ``connection`` to ``layout``; nothing is done where it has it already.
 
@@ -116,14 +126,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, layout: Layout | None = None)
 def _complete(connection: duckdb.DuckDBPyConnection, table: type[Table]) -> None:
     """Make ``table``, or add to it what it lacks."""
     name = table.table_name()
-    present: dict[str, tuple[str, bool]] = {
-        column: (data_type, is_nullable)
-        for column, data_type, is_nullable in connection.execute(
-            "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
-            "WHERE table_name = ? AND schema_name = 'main' AND database_name = current_database()",
-            [name],
-        ).fetchall()
-    }
+    present = present_columns(connection, table)
     if not present:
         _run(connection, [ddl.create_table(table)])
         return

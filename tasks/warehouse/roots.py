@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.schema.files import Roots
 from tasks.warehouse.connect import opened_read_only
-from tasks.warehouse.migrate import current_layout, found_layout
+from tasks.warehouse.migrate import current_layout, found_layout, present_columns
 
 
 def known_roots(warehouse: Path) -> list[bytes]:
@@ -18,10 +18,9 @@ def known_roots(warehouse: Path) -> list[bytes]:
     """
     if not warehouse.exists():
         return []
-    table = Roots.table_name()
     with opened_read_only(warehouse) as connection:
         found_layout(connection, current_layout())
-        there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchone()
-        if there is None:
+        if not present_columns(connection, Roots):
             return []
-        return [bytes(path) for (path,) in connection.execute(f'SELECT path_bytes FROM "{table}"').fetchall()]
+        paths = connection.execute(f'SELECT path_bytes FROM "{Roots.table_name()}"').fetchall()
+        return [bytes(path) for (path,) in paths]

@@ -16,7 +16,7 @@ from tasks.core import atomic
 from tasks.schema.table import Table
 from tasks.staging import known_path
 from tasks.warehouse.connect import opened_read_only
-from tasks.warehouse.migrate import current_layout, found_layout
+from tasks.warehouse.migrate import current_layout, found_layout, present_columns
 
 
 def write_snapshot(warehouse: Path, wanted: Iterable[type[Table]], *, staging: Path) -> None:
@@ -39,12 +39,7 @@ def write_snapshot(warehouse: Path, wanted: Iterable[type[Table]], *, staging: P
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: type[Table], target: Path) -> None:
-    present = {
-        name
-        for (name,) in connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table.table_name()]
-        ).fetchall()
-    }
+    present = present_columns(connection, table)
     if not present:
         table.frame().write_parquet(target)
         return

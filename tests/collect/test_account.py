@@ -116,18 +116,6 @@ def test_costs_are_summed_over_batches_and_attempts(tmp_path, attempts):
     assert {"calls": 2 * attempts} == accounted(tmp_path, probe=StageTask(1, 1)).costs
 
 
-def test_of_a_peak_the_largest_counts(tmp_path):
-    """
-    Two batches whose workers took 300 and 200 bytes took 300 at most, not 500.
-    """
-    for stage, amount in (("probe", 300), ("probe_again", 200)):
-        ledger = a_batch(tmp_path, "a", stage=stage)
-        ledger.count("worker_peak_memory_bytes", amount)
-        ledger.save({}, [])
-
-    assert {"worker_peak_memory_bytes": 300} == accounted(tmp_path).costs
-
-
 def test_skips_of_all_folders_are_one_row_a_reason(tmp_path):
     """
     Each batch of folders counts its own; the run shows the sum, with one example.

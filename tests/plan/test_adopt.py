@@ -105,6 +105,14 @@ class TestUnloadedRuns:
         assert Probes.frame([made("a")]).equals(found.rows[Probes])
         assert {Probes: 1, VideoStreams: 1, AudioStreams: 2} == {t: f.height for t, f in found.rows.items()}
 
+    def test_where_nothing_is_to_be_measured_no_folder_of_another_run_is_read(self, tmp_path):
+        """
+        An unchanged library costs no look at what other runs have left: here there is not even a folder to look into.
+        """
+        found = adopted(Files.frame(), staging=tmp_path / "gone" / "run", fingerprints=Fingerprints.frame())
+
+        assert (0, 0, ()) == (found.resumed_count, found.reused_count, found.notes)
+
     @pytest.mark.parametrize("other", ["size_bytes", "mtime_ns", "inode"])
     def test_other_content_is_measured(self, house, other):
         """

@@ -9,8 +9,6 @@ import pytest
 
 from tasks.core.settings import RemovalSettings
 from tasks.plan.files import (
-    Disk,
-    Known,
     decide_files,
     files_to_hash,
     files_to_identify,
@@ -19,6 +17,7 @@ from tasks.plan.files import (
     with_roots,
 )
 from tasks.plan.guard import Scope
+from tasks.plan.survey import Disk, Known, surveyed
 from tasks.schema.files import Files, Fingerprints, Identities, ListingErrors, Listings, RootListings, Roots
 from tasks.schema.probes import ContentHashes, Probes
 
@@ -69,25 +68,25 @@ def decide(
 ):
     seen_roots = [root_listing(root) for root, _ in scopes] if now_roots is None else now_roots
     folders = [{"path": f, "path_bytes": f.encode(), "root": "/v", "reason": "Input/output error"} for f in errors]
+    shown = {root.encode(): confirmed_count for root in confirmed}
+    before = Known(
+        files=Files.frame(known_files),
+        roots=Roots.frame(roots),
+        prints=pl.DataFrame(prints, schema={"file_id": pl.String, "fingerprint": pl.String, "content_hash": pl.String}),
+    )
+    disk = Disk(
+        scopes=[Scope(root.encode(), folder.encode()) for root, folder in scopes],
+        listings=Listings.frame(listings),
+        listing_errors=ListingErrors.frame(folders),
+        root_listings=RootListings.frame(seen_roots),
+    )
     return decide_files(
-        Disk(
-            scopes=[Scope(root.encode(), folder.encode()) for root, folder in scopes],
-            listings=Listings.frame(listings),
-            listing_errors=ListingErrors.frame(folders),
-            root_listings=RootListings.frame(seen_roots),
-            fingerprints=Fingerprints.frame(fingerprints),
-        ),
-        Known(
-            files=Files.frame(known_files),
-            roots=Roots.frame(roots),
-            prints=pl.DataFrame(
-                prints, schema={"file_id": pl.String, "fingerprint": pl.String, "content_hash": pl.String}
-            ),
-            absent=absent,
-        ),
+        surveyed(disk, before, shown).with_absent(absent),
+        before,
+        prints=Fingerprints.frame(fingerprints),
         run_id="run",
         removal=removal or RemovalSettings(),
-        confirmed={root.encode(): confirmed_count for root in confirmed},
+        confirmed=shown,
         now=NOW,
     )
 
@@ -561,6 +560,15 @@ class TestFilesToProbe:
         A measurement by another version is made anew only where the settings say so.
         """
         assert again == bool(files_to_probe(self.present, Probes.frame([a_probe()]), engine_versions=versions).height)
+
+    @pytest.mark.parametrize(("status", "again"), [("ok", False), ("unreadable", True)])
+    def test_what_could_not_be_read_is_tried_again_when_asked(self, status, again):
+        """
+        Though nothing about the file has changed.
+        """
+        measured = Probes.frame([a_probe(status=status)])
+
+        assert again == bool(files_to_probe(self.present, measured, unreadable_too=True).height)
 
     def test_a_file_without_a_measurement_is_measured(self):
         """

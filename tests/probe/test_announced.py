@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from tasks.probe.announced import MAX_BOXES, announced_size
+from tasks.probe.announced import announced_size
+from tasks.probe.boxes import MAX_BOXES
 
 EBML = b"\x1a\x45\xdf\xa3\x84" + bytes(4)
 SEGMENT = b"\x18\x53\x80\x67"
