@@ -85,6 +85,9 @@ def refresh(
     config: ConfigOption = None,
     assignments: SetOption = None,
     language: Annotated[str | None, typer.Option(help="Language of titles and texts, as de-DE.")] = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Try again also files that cannot be read and titles nobody knows.")
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON lines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the report.")] = False,
@@ -94,15 +97,14 @@ def refresh(
 
     A folder inside one that was refreshed before stands for this part of it.
 
-    Exit status: 0 done; 1 finished, but some items failed and may be retried; 2 refused, nothing was done; 3 stopped;
-    130 and 143 interrupted (Ctrl-C, SIGTERM).
+    Exit status: 0 done; 1 finished, but items failed or a folder could not be believed; 2 refused, nothing was done;
+    3 stopped; 130 and 143 interrupted (Ctrl-C, SIGTERM).
     """
-    from flows.run import run_refresh
+    from flows.run import run_plan, run_refresh
 
-    loaded = _loaded(data, config, assignments, **{"scrape.language": language})
+    again = {"probe.remeasure": "unreadable", "scrape.unmatched_retry_days": 0} if set_aside else {}
+    loaded = _loaded(data, config, assignments, **{"scrape.language": language}, **again)
     if plan:
-        from flows.run import run_plan
-
         run_plan(roots, loaded.settings, as_json=json, quiet=quiet)
         return
     raise SystemExit(run_refresh(roots, loaded.settings, as_json=json, quiet=quiet, debug=debug))
@@ -250,19 +252,68 @@ def config_command(
 
 
 @app.command()
+def retry(
+    run: Annotated[str | None, typer.Argument(help="Run id; the newest run by default.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Progress and report as JSON lines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show Prefect's log.")] = False,
+) -> None:
+    """Redo what is not done of a run, and nothing else. Exit status as that of `refresh`."""
+    from flows.run import run_retry
+
+    raise SystemExit(run_retry(run, _loaded(data, config, None).settings, as_json=json, quiet=quiet, debug=debug))
+
+
+@app.command()
+def failures(
+    run: Annotated[str | None, typer.Argument(help="Run id; the newest one by default.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List what failed or was set aside in a run: item, stage, cause, attempts, and what to do next."""
+    from flows.show_failures import show_failures
+    from tasks.core.layout import DataFolder
+
+    show_failures(DataFolder(_loaded(data, config, None).settings.data_dir), run, as_json=json)
+
+
+@app.command()
+def serve(
+    roots: Annotated[
+        list[str] | None, typer.Argument(metavar="[ROOT]...", help="Folders with videos; serve.roots by default.")
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    cron: Annotated[str | None, typer.Option(help="When, in cron's five fields.", show_default="0 3 * * *")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the Prefect UI.", show_default="4200")] = None,
+    once: Annotated[bool, typer.Option("--once", help="One refresh now, then end: for a timer of the system.")] = False,
+) -> None:
+    """Refresh every night, with the Prefect UI, until Ctrl-C or SIGTERM."""
+    from flows.run import run_refresh, run_serve
+
+    settings = _loaded(data, config, assignments, **{"serve.cron": cron, "serve.port": port}).settings
+    wanted = roots or list(settings.serve.roots)
+    if once and wanted:
+        raise SystemExit(run_refresh(wanted, settings, as_json=False, quiet=True, debug=False))
+    run_serve(wanted, settings)
+
+
+@app.command()
 def ui(
     data: DataOption = None,
     config: ConfigOption = None,
     demo: Annotated[bool, typer.Option("--demo", help="The runs of the demo.")] = False,
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 4200,
 ) -> None:
-    """Start the Prefect UI with the history of your runs, until Ctrl-C."""
+    """Start the Prefect UI with the history of your runs until Ctrl-C; Retry works, nothing is scheduled."""
     from flows.demo import DEMO_DATA
     from flows.run import run_ui
-    from tasks.core.layout import DataFolder
 
-    settings = _loaded(DEMO_DATA if demo and data is None else data, config, None).settings
-    run_ui(DataFolder(settings.data_dir), port)
+    run_ui(_loaded(DEMO_DATA if demo and data is None else data, config, None).settings, port)
 
 
 @app.command()
@@ -279,7 +330,8 @@ def demo(
 @app.command()
 def benchmark(
     only: Annotated[
-        Literal["probe", "discovery", "refresh"] | None, typer.Option(help="One part.", show_default="all")
+        Literal["probe", "discovery", "refresh", "orchestration"] | None,
+        typer.Option(help="One part.", show_default="all"),
     ] = None,
     files: Annotated[int, typer.Option(help="Videos of the library.", min=10)] = 10_000,
     entries: Annotated[int, typer.Option(help="Empty files for the walk.", min=10)] = 200_000,
@@ -289,7 +341,7 @@ def benchmark(
         Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
     ] = None,
 ) -> None:
-    """Measure refreshes of a made library, and the disk stages beside other programs; print tables."""
+    """Measure refreshes of a made library, Prefect's share, and the disk stages beside other programs; print tables."""
     from flows.benchmark import BENCH_DATA, Sizes, run_benchmark
 
     sizes = Sizes(file_count=files, entry_count=entries, large_bytes=round(large_gb * 1e9), repeats=repeats)

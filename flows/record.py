@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import polars as pl
 from flows.running import Run
 from tasks.collect.account import Account
 from tasks.core.clock import utc_now
+from tasks.core.memory import peak_memory_bytes
 from tasks.plan.events import first_events
 from tasks.plan.task import FilePlan
 from tasks.probe.task import peak_worker_memory_bytes
@@ -30,21 +31,15 @@ def record_of_run(run: Run, plan: FilePlan, accounted: Account) -> dict[str, Any
     are_roots_good = all(root["state"] == "good" for root in plan.run_roots)
     events = read_staged(FileEvents, staging=Path(run.staging))
     return {
-        "run_id": run.run_id,
-        "name": run.name,
-        "started_at": run.started_at,
+        **_constant(run),
         **times(run),
         "state": "completed" if run.is_completed and not accounted.failed_count and are_roots_good else "incomplete",
-        "roots": json.dumps([folder for _, folder in run.folders]),
-        "version": version("reelhouse"),
-        "python_version": platform.python_version(),
-        "settings": run.settings.model_dump_json(),
         "file_count": plan.file_count,
         "probe_count": sum(counts["probe"][f"{outcome}_count"] for outcome in ("done", "quarantined", "failed")),
         "call_count": accounted.costs.get("calls", 0),
         "image_count": accounted.costs.get("downloads", 0),
         "task_run_count": run.task_run_count + 1,  # the load, which takes this record along, is still to come
-        "peak_memory_bytes": _peak_memory_bytes(),
+        "peak_memory_bytes": peak_memory_bytes(),
         "counters": {
             **plan.counters,
             "replaced_files": events.filter(pl.col("event") == "replaced")["file_id"].n_unique(),
@@ -63,16 +58,32 @@ def record_of_run(run: Run, plan: FilePlan, accounted: Account) -> dict[str, Any
 
 
 def times(run: Run) -> dict[str, Any]:
-    """End and length of the run, if it ended now."""
-    now = utc_now()
-    return {"finished_at": now, "wall_s": (now - run.started_at).total_seconds()}
+    """End and length of the run, if it ended now; what earlier executions of it took is added."""
+    return {"finished_at": utc_now(), "wall_s": run.earlier_s + time.monotonic() - run.began_s}
 
 
-def _peak_memory_bytes() -> int | None:
-    """Largest resident memory of this process so far; ``None`` where the system does not tell (Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB, macOS bytes
+def record_of_begun_run(run: Run) -> dict[str, Any]:
+    """The record of a run that has just begun: what is not known yet is 0."""
+    return {
+        **_constant(run),
+        "finished_at": None,
+        "wall_s": None,
+        "state": "running",
+        **dict.fromkeys(("file_count", "probe_count", "call_count", "image_count", "task_run_count"), 0),
+        "peak_memory_bytes": None,
+        "counters": {},
+        "notes": run.notes,
+    }
+
+
+def _constant(run: Run) -> dict[str, Any]:
+    """What a run's record holds from its beginning."""
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "started_at": run.started_at,
+        "roots": json.dumps([folder for _, folder in run.folders]),
+        "version": version("reelhouse"),
+        "python_version": platform.python_version(),
+        "settings": run.settings.model_dump_json(),
+    }

@@ -16,9 +16,8 @@ exactly that.
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Mapping, Sequence
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -30,28 +29,37 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner
 from pydantic import SecretStr
 
-from flows.publish import publish_report
+from flows.adapting import choose
+from flows.endings import (
+    SKIPPED,
+    note_cancelled,
+    note_crashed,
+    note_dead_runs,
+    recorded,
+    skipped,
+    tell,
+)
+from flows.lanes import for_runner
+from flows.publish import publish_report, publishing_progress, set_tags
 from flows.record import record_of_run, times
-from flows.running import Door, Run, lane
+from flows.running import Door, Run
 from tasks.artwork.task import fetch_artwork, plan_artwork
 from tasks.collect.account import account
 from tasks.collect.task import collect
 from tasks.core import secrets
 from tasks.core.clock import utc_now
+from tasks.core.errors import Refused, WarehouseBusy
 from tasks.core.layout import DataFolder
-from tasks.core.paths import as_parameter, as_text, from_parameter
+from tasks.core.paths import Confirmed, as_text, from_parameter
 from tasks.core.progress import progress
-from tasks.core.settings import ProbeSettings, Settings
+from tasks.core.settings import Settings
 from tasks.core.stopwatch import span
-from tasks.discovery.listing import MOST_BATCHES, entries_of
-from tasks.discovery.roots import Scope, check_roots
-from tasks.discovery.task import discover
+from tasks.discovery.task import DiscoveryPlan, discover, plan_discovery
 from tasks.http import loop as network
 from tasks.identify.identifier import PARSER_VERSION
 from tasks.identify.task import identify
 from tasks.match.task import match
 from tasks.plan.task import (
-    Confirmed,
     FilePlan,
     plan_collections,
     plan_events,
@@ -63,15 +71,14 @@ from tasks.plan.task import (
 from tasks.probe.pool import close_pool
 from tasks.probe.task import engine_versions, hash_content, probe, recognise
 from tasks.scrape.task import image_base_url, scrape_collections, scrape_titles
-from tasks.staging import Results, StagePlan, cut
+from tasks.staging import Results, StagePlan
 from tasks.timings.store import recording
 from tasks.warehouse.lock import holding
-from tasks.warehouse.roots import known_roots
-from tasks.warehouse.runs import write_run_record
+from tasks.warehouse.runs import read_run_record, why_not_again, write_run_record
 from tasks.warehouse.task import load, snapshot
 
-DISK_BATCHES_AT_ONCE = 2
-"""Batches that read the disk at once: while one is being saved, the other keeps the workers busy."""
+LISTINGS_AT_ONCE = 2
+"""Batches of folders that are listed at once: while one is being saved, the other keeps the disk busy."""
 TOKEN_BLOCKS = {"tmdb": "tmdb-token"}
 """Provider -> name of the Prefect Secret block that may hold its token."""
 STAGING_KEPT_DAYS = 14.0
@@ -79,71 +86,91 @@ STAGING_KEPT_DAYS = 14.0
 
 
 def _run_name() -> str:
+    if flow_run.run_count:  # executions before this one: a retry is still the same run
+        return str(flow_run.name)
     roots = flow_run.parameters.get("roots") or ["library"]
     names = " ".join(Path(as_text(from_parameter(root))).name or root for root in roots[:3])
     return f"refresh {names} {utc_now():%Y-%m-%d %H:%M}"
 
 
-@flow(name="refresh", flow_run_name=_run_name)
+@flow(name="refresh", flow_run_name=_run_name, on_cancellation=[note_cancelled], on_crashed=[note_crashed])
 def refresh(
     roots: list[str], settings: Settings | None = None, confirm_removal: dict[str, int] | None = None
-) -> list[State[Any]]:
-    """Refresh the libraries under ``roots``: find, measure, identify, match, scrape, fetch artwork, load.
+) -> State[Any]:
+    """Refresh the libraries under some folders: find, measure, identify, match, scrape, fetch artwork, load.
+
+    A retry of a run redoes what is not done of it, and nothing else.
 
     Args:
-        roots: folders to walk, absolute; one whose name is no UTF-8 is given as a ``file:`` URI. A folder inside a root
+        roots: folders to walk, absolute; one whose name is no UTF-8 is given as a file: URI. A folder inside a root
             of an earlier run stands for this part of it.
         settings: what a person may set; the defaults do the job.
-        confirm_removal: those of ``roots`` of which a person says that what is not there is gone, with the number of
+        confirm_removal: those of the roots of which a person says that what is not there is gone, with the number of
             files that the person knows to be gone; when more are missing, nothing is taken as confirmed.
 
     Returns:
-        The states of all batches: the run is Failed if one of them is.
+        Failed if items failed that may succeed when retried, else Completed; Completed with the name ``Skipped`` where
+        another refresh holds the warehouse, or there is nothing to redo.
 
     Raises:
-        Refused: a root cannot be read, another refresh holds the warehouse, or a setting cannot be used.
+        Refused: a root cannot be read, or a setting cannot be used.
     """
-    settings = settings or Settings()
-    progress.reset()
+    settings = for_runner(settings or Settings())
     data = DataFolder(settings.data_dir.absolute())
-    known = known_roots(data.warehouse)
-    meant = {from_parameter(root): count for root, count in (confirm_removal or {}).items()}
-    given = [os.fsdecode(from_parameter(root)) for root in roots]
-    found = check_roots(given, settings.discovery, known_roots=known, confirmed=meant)
+    progress.reset()
+    try:
+        with holding(data.warehouse):
+            state = _refresh(roots, settings, tuple((confirm_removal or {}).items()), data)
+    except WarehouseBusy as busy:
+        return skipped(str(busy))
+    except Exception:
+        tell(data, settings, str(flow_run.id), get_run_logger())
+        raise
+    if state.name != SKIPPED:
+        tell(data, settings, str(flow_run.id), get_run_logger())
+    return state
+
+
+def _refresh(roots: list[str], settings: Settings, confirmed: Confirmed, data: DataFolder) -> State[Any]:
     run_id = str(flow_run.id)
+    staging = data.staging(run_id)
+    earlier = read_run_record(data.path, run_id)
+    if earlier is not None and (reason := why_not_again(data.path, earlier)):
+        return skipped(reason)
+    note_dead_runs(data, besides=run_id)
+    began_s = time.monotonic()
     with ExitStack() as stack:
-        stack.enter_context(holding(data.warehouse))
         stack.enter_context(recording(data.timings, run_id, settings.timings.flush_every_s))
+        stack.enter_context(span("refresh.run"))
         stack.callback(network.close)
         stack.callback(close_pool)
+        try:
+            started_at = snapshot(str(data.warehouse), str(staging))
+            discovery = plan_discovery(str(staging), roots, confirmed, settings.discovery)
+        except Refused:
+            if earlier is None:
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
         run = Run(
             run_id=run_id,
             name=str(flow_run.name),
-            started_at=snapshot(str(data.warehouse), str(data.staging(run_id))),
+            started_at=started_at,
             data=data,
             settings=settings,
-            folders=tuple((_parameter(scope.root), _parameter(scope.folder)) for scope in found.scopes),
-            confirmed=_confirmed_folders(meant, settings, known),
-            notes=[*found.merged, *(f"{as_text(root)} is empty: is its disk mounted?" for root in found.empty)],
-            task_run_count=1,
+            folders=discovery.folders,
+            confirmed=discovery.confirmed,
+            notes=list(discovery.notes),
+            task_run_count=2,
+            began_s=began_s,
+            earlier_s=float((earlier or {}).get("wall_s") or 0.0),
         )
-        with span("refresh.run"):
-            _work(run, found.scopes)
+        with recorded(run, earlier):
+            set_tags(settings, run.folders)
+            with publishing_progress():
+                record = carry_out(run, discovery)
+            publish_report(data, record, image_base_url=run.image_base_url)
         _tidy_staging(run)
-    return run.states
-
-
-def _confirmed_folders(meant: Mapping[bytes, int], settings: Settings, known: Sequence[bytes]) -> Confirmed:
-    """The folders that a person has confirmed as the walk knows them, whichever way they were spelt."""
-    return tuple(
-        (_parameter(scope.folder), count)
-        for path, count in meant.items()
-        for scope in check_roots([os.fsdecode(path)], settings.discovery, known_roots=known, confirmed=[path]).scopes
-    )
-
-
-def _parameter(path_bytes: bytes) -> str:
-    return as_parameter(os.fsdecode(path_bytes))
+    return run.final_state()
 
 
 def _tidy_staging(run: Run) -> None:
@@ -157,32 +184,50 @@ def _tidy_staging(run: Run) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _work(run: Run, scopes: Sequence[Scope]) -> None:
+def carry_out(run: Run, discovery: DiscoveryPlan) -> dict[str, Any]:
+    """Do everything that comes after the plan of discovery, in its order; returns the record of the run.
+
+    It asks Prefect for nothing but through ``run`` and for the run's log.
+
+    Raises:
+        Refused: the engine is not there, or a limit cannot be kept.
+        StorageFull: a disk is full.
+    """
+    versions = engine_versions(run.settings.probe)  # an engine that is not there is told before anything is done,
+    with run.lane(1):  # and so is a cluster
+        pass
+    discovered = _discover(run, discovery)
+    run.settings = choose(run, {}, when="listed")
+    recognised = _recognise(run, discovered)
     settings = run.settings
-    versions = engine_versions(settings.probe)  # an engine that is not there is told before anything is done
-    with lane(DISK_BATCHES_AT_ONCE) as disk, lane(settings.flow.network_threads) as net:
-        discovered = _discover(run, disk, scopes)
-        recognised = _recognise(run, disk, discovered)
-        plan: FilePlan = run.once(
-            plan_files,
-            run.staging,
-            discovered,
-            recognised,
-            run.run_id,
-            run.folders,
-            run.confirmed,
-            PARSER_VERSION,
-            versions,
-            settings.removal,
-            settings.probe,
-            settings.flow,
-            run.started_at,
-        )
-        _tell_of_roots(plan)
-        run.notes += plan.notes
-        run.begin("probe", plan.file_count, plan.probe_batches)
-        run.begin("identify", plan.file_count, plan.identify_batches)
-        probing = run.map(disk, probe, plan.probe_batches, settings=_for_disks(settings.probe, plan))
+    plan: FilePlan = run.once(
+        plan_files,
+        run.staging,
+        discovered,
+        recognised,
+        run.run_id,
+        run.folders,
+        run.confirmed,
+        PARSER_VERSION,
+        versions,
+        settings.removal,
+        settings.probe,
+        settings.flow,
+        run.started_at,
+    )
+    _tell_of_roots(plan)
+    run.notes += plan.notes
+    hash_batches = [batch for of_device in plan.hash_batches for batch in of_device]
+    work = {"probe": plan.probe_batches, "identify": plan.identify_batches, "hash": hash_batches}
+    counts = {stage: sum(batch.item_count for batch in batches) for stage, batches in work.items()}
+    run.settings = settings = choose(run, {"discover": plan.file_count, **counts}, when="planned")
+    run.begin("probe", plan.file_count, plan.probe_batches)
+    run.begin("identify", plan.file_count, plan.identify_batches)
+    with (
+        run.lane(settings.flow.disk_threads) as disk,
+        run.lane(settings.flow.network_threads) as net,
+    ):
+        probing = run.map(disk, probe, plan.probe_batches, settings=settings.probe)
         identifying = run.map(net, identify, plan.identify_batches, settings=settings.identify)
         identified = run.wait(identifying, plan.identify_batches, id_column="file_id")
         asked = _ask_the_world(run, net, identified)
@@ -203,35 +248,30 @@ def _work(run: Run, scopes: Sequence[Scope]) -> None:
     run.once(load, collected, str(run.data.warehouse), str(run.data.path), settings.warehouse)
     record |= times(run) | {"is_loaded": True}
     write_run_record(run.data.path, record)
-    publish_report(run.data, record)
+    return record
 
 
-def _discover(run: Run, disk: TaskRunner[Any], scopes: Sequence[Scope]) -> Results:
-    entries = entries_of(scopes, run.settings.discovery)
-    is_remote = (entries["profile"] == "remote").any()
-    batches = cut(
-        entries,
-        stage="discover",
-        staging=Path(run.staging),
-        id_column="entry_id",
-        batch_size=1,
-        max_batches=MOST_BATCHES["remote" if is_remote else "local"],
-    )
-    run.begin("discover", entries.height, batches)
-    progress.begin("discover")  # it counts files, and how many there are is what it finds out
-    results = run.wait(run.map(disk, discover, batches, settings=run.settings.discovery), batches, id_column="entry_id")
+def _discover(run: Run, plan: DiscoveryPlan) -> Results:
+    # Its progress counts files, and how many there are is what it finds out.
+    run.begin("discover", plan.entry_count, plan.batches, shows_items=False)
+    # Here, as device numbers of a share differ from machine to machine.
+    with run.lane(LISTINGS_AT_ONCE, is_here=True) as disk:
+        listing = run.map(disk, discover, plan.batches, settings=run.settings.discovery)
+        results = run.wait(listing, plan.batches, id_column="entry_id")
     progress.finish("discover")
     return results
 
 
-def _recognise(run: Run, disk: TaskRunner[Any], discovered: Results) -> Results:
+def _recognise(run: Run, discovered: Results) -> Results:
     """Read the fingerprints of files that may be known ones in another place."""
     options = run.settings
     plan = run.once(plan_recognition, run.staging, discovered, run.folders, run.confirmed, options.probe, options.flow)
     if not plan.batches:
         return ()
     run.begin("fingerprint", plan.total_count, plan.batches)
-    return run.wait(run.map(disk, recognise, plan.batches, settings=options.probe), plan.batches, id_column="path_id")
+    with run.lane(options.flow.disk_threads) as disk:
+        reading = run.map(disk, recognise, plan.batches, settings=options.probe)
+        return run.wait(reading, plan.batches, id_column="path_id")
 
 
 def _tell_of_roots(plan: FilePlan) -> None:
@@ -244,13 +284,6 @@ def _tell_of_roots(plan: FilePlan) -> None:
             log.warning("%s: %s; files kept as they were: %s", root["folder"], root["reason"], root["held_back_count"])
 
 
-def _for_disks(settings: ProbeSettings, plan: FilePlan) -> ProbeSettings:
-    """The settings with more workers where files lie on a network share: there a worker mostly waits."""
-    if all(root["profile"] != "remote" for root in plan.run_roots):
-        return settings
-    return settings.model_copy(update={"workers": max(settings.workers, settings.remote_workers)})
-
-
 def _hash(run: Run, plan: FilePlan) -> Results:
     """Hash whole files, every disk by itself: a disk with two readers is slower than with one."""
     if not plan.hash_batches:
@@ -258,11 +291,10 @@ def _hash(run: Run, plan: FilePlan) -> Results:
     batches = [batch for of_device in plan.hash_batches for batch in of_device]
     run.begin("hash", plan.file_count, batches)
     with ExitStack() as stack:
-        futures = [
-            future
-            for of_device in plan.hash_batches
-            for future in run.map(stack.enter_context(lane(1)), hash_content, of_device, settings=run.settings.probe)
-        ]
+        futures = []
+        for of_device in plan.hash_batches:
+            one_reader = stack.enter_context(run.lane(1, in_all=True))
+            futures += run.map(one_reader, hash_content, of_device, settings=run.settings.probe)
         return run.wait(futures, batches, id_column="file_id")
 
 
@@ -311,11 +343,10 @@ def _image_address(run: Run, *, is_needed: bool) -> str | None:
     """Where pictures are fetched from; ``None`` where that is not needed, or the service does not say now."""
     if not is_needed:
         return None
-    run.task_run_count += 1
-    state = image_base_url(run.settings.scrape, str(run.data.path), run.staging, return_state=True)
+    state = run.attempt(image_base_url, run.settings.scrape, str(run.data.path), run.staging)
     if state.is_completed():
-        address: str = state.result()
-        return address
+        run.image_base_url = state.result()
+        return run.image_base_url
     run.states.append(state)
     run.notes.append(f"pictures were left for later: {state.result(raise_on_failure=False)}")
     return None

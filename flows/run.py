@@ -6,11 +6,11 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flows.interrupt import Interrupted, interrupted_by_signals
-from flows.server import is_free, serving
+from flows.server import is_free, running_server, serving
 from flows.show import record_of, show_record
 from flows.status import EXIT_FAILED_ITEMS, EXIT_STOPPED
 from flows.terminal import pick_mode, showing
@@ -19,6 +19,7 @@ from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, from_parameter
 from tasks.core.settings import Settings
 from tasks.core.units import printable
+from tasks.warehouse.runs import why_not_again
 
 HAND_OVER_TIMEOUT_S = 30.0
 LAST_WORDS_TIMEOUT_S = 3.0
@@ -80,37 +81,83 @@ def _run_refresh(
     debug: bool,
 ) -> int:
     from tasks.discovery.roots import check_roots
-    from tasks.warehouse.lock import holding
     from tasks.warehouse.roots import known_roots
 
     data = DataFolder(settings.data_dir.absolute())
-    confirmed = {as_parameter(root): count for root, count in confirm_removal.items()}
     check_roots(
         roots,
         settings.discovery,
         known_roots=known_roots(data.warehouse),
-        confirmed=[from_parameter(root) for root in confirmed],
+        confirmed=[from_parameter(as_parameter(root)) for root in confirm_removal],
     )
-    with holding(data.warehouse):  # a server takes seconds to start: refuse before
+    _refuse_busy(data)
+    parameters = {"roots": roots, "settings": settings, "confirm_removal": confirm_removal}
+    return _execute(data, lambda: _begun(parameters), as_json=as_json, quiet=quiet, debug=debug)
+
+
+def run_retry(run_id: str | None, settings: Settings, *, as_json: bool, quiet: bool, debug: bool) -> int:
+    """Redo what is not done of a run and print the report; returns the exit status.
+
+    Args:
+        run_id: the run; the newest one that has something to redo by default. Its own settings hold.
+        settings: where the data folder is.
+        as_json: progress and report as JSON lines.
+        quiet: no progress.
+        debug: show Prefect's log.
+
+    Raises:
+        Refused: there is no such run, nothing to redo, or another refresh is at work.
+        RefreshError: the run was stopped.
+        Interrupted: Ctrl-C or SIGTERM came.
+    """
+    with interrupted_by_signals():
+        data = DataFolder(settings.data_dir.absolute())
+        chosen = _to_retry(data, run_id)
+        _refuse_busy(data)
+        return _execute(data, lambda: _again(chosen), as_json=as_json, quiet=quiet, debug=debug)
+
+
+def _to_retry(data: DataFolder, run_id: str | None) -> str:
+    record = record_of(data, run_id)
+    if record is None:
+        known = "`reelhouse sql 'FROM runs'` lists them" if run_id else "make one: reelhouse refresh /path/to/videos"
+        raise Refused(f"there is no run {run_id or ''} in {data.path}; {known}".replace("  ", " "))
+    if reason := why_not_again(data.path, record):
+        raise Refused(f"nothing to redo: {reason}")
+    return str(record["run_id"])
+
+
+def _refuse_busy(data: DataFolder) -> None:
+    """Refuse while another refresh is at work: a server takes seconds to start."""
+    from tasks.warehouse.lock import holding
+
+    with holding(data.warehouse):
         pass
-    say_nothing = quiet or as_json
-    if not say_nothing:
+
+
+def _execute(data: DataFolder, begin: Callable[[], Any], *, as_json: bool, quiet: bool, debug: bool) -> int:
+    """Execute the flow run that ``begin`` gives, in this process, and print its report."""
+    if not (quiet or as_json):
         print(f"Starting the Prefect server (its records: {printable(str(data.prefect))}) ...", file=sys.stderr)
     quieten_prefect(debug=debug)
     with serving(data.prefect, meanwhile=_import_flow):
+        from prefect.flow_engine import run_flow
+
         from flows.refresh import refresh
 
+        flow_run = begin()
+        run_id = str(flow_run.id)
         try:
             with showing(pick_mode(json=as_json, quiet=quiet, isatty=sys.stderr.isatty())):
-                state: Any = refresh(
-                    [as_parameter(root) for root in roots], settings, confirmed or None, return_state=True
-                )
+                state: Any = run_flow(refresh, flow_run=flow_run, return_type="state")
         except (KeyboardInterrupt, Interrupted):
             _drain(LAST_WORDS_TIMEOUT_S)
             raise
-        hand_over(str(state.state_details.flow_run_id))
-    record = record_of(data, str(state.state_details.flow_run_id))
-    if record is None or not record.get("is_loaded"):
+        hand_over(run_id)
+    if state.name == "Skipped":
+        raise Refused(str(state.message))
+    record = record_of(data, run_id)
+    if record is None or not record.get("is_loaded") or record["state"] not in ("completed", "incomplete"):
         _raise_cause(state.result(raise_on_failure=False))
         return EXIT_STOPPED
     show_record(data, record, as_json=as_json)
@@ -118,16 +165,73 @@ def _run_refresh(
     return 0 if is_done else EXIT_FAILED_ITEMS
 
 
-def run_ui(data: DataFolder, port: int) -> None:
-    """Serve the Prefect UI with the records in ``data`` until interrupted."""
+def _begun(parameters: dict[str, Any]) -> Any:
+    from prefect import get_client
+
+    from flows.deployment import begin_run, parameters_of
+
+    with get_client(sync_client=True) as client:
+        return begin_run(client, parameters_of(**parameters), parameters["settings"])
+
+
+def _again(run_id: str) -> Any:
+    """The flow run ``run_id``, ready to be executed once more by this process."""
+    from uuid import UUID
+
+    from prefect import get_client
+    from prefect.exceptions import ObjectNotFound
+    from prefect.states import Pending
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.set_flow_run_state(UUID(run_id), Pending(message="Retried from the command line"), force=True)
+            return client.read_flow_run(UUID(run_id))
+        except (ObjectNotFound, ValueError) as exc:
+            raise Refused(
+                f"the Prefect server at {os.environ['PREFECT_API_URL']} does not know the run {run_id}; name the one "
+                "that does in PREFECT_API_URL, or start a new refresh: it does what is not done"
+            ) from exc
+
+
+def run_serve(roots: Sequence[str], settings: Settings) -> None:
+    """Serve the Prefect UI, and refresh ``roots`` when it is time, until Ctrl-C or SIGTERM.
+
+    Args:
+        roots: folders as a person gave them; those of the setting ``serve.roots`` by default.
+        settings: what holds for the runs.
+
+    Raises:
+        Refused: no folder is named, the port is taken, or the schedule cannot be used.
+    """
+    if not (roots or settings.serve.roots):
+        raise Refused("name the folders: reelhouse serve /path/to/videos, or serve.roots in reelhouse.toml")
+    _serve(roots or settings.serve.roots, settings, settings.serve.port, is_scheduled=True)
+
+
+def run_ui(settings: Settings, port: int) -> None:
+    """Serve the Prefect UI with the records of a data folder until Ctrl-C or SIGTERM; nothing is scheduled.
+
+    Raises:
+        Refused: there is no run yet, or the port is taken.
+    """
+    data = DataFolder(settings.data_dir.absolute())
     if not data.prefect.is_dir():
         raise Refused(f"there are no runs in {data.path}; make one first: reelhouse refresh /path/to/videos")
-    if not is_free(port):
-        raise Refused(f"port {port} is in use; choose another: reelhouse ui --port {port + 1}")
-    with serving(data.prefect, port=port) as server:
-        print(f"The Prefect UI is at {server.ui_url} (Ctrl-C ends it)")
-        while True:
-            time.sleep(3600)
+    _serve((), settings, port, is_scheduled=False)
+
+
+def _serve(roots: Sequence[str], settings: Settings, port: int, *, is_scheduled: bool) -> None:
+    data = DataFolder(settings.data_dir.absolute())
+    running = running_server(data.prefect)
+    if running is not None:
+        raise Refused(f"it is being served already: the Prefect UI is at {running.ui_url}")
+    if not os.environ.get("PREFECT_API_URL") and not is_free(port):
+        raise Refused(f"port {port} is in use; choose another one with --port")
+    quieten_prefect(debug=False)
+    with interrupted_by_signals(), serving(data.prefect, port=port, meanwhile=_import_flow) as server:
+        from flows.serve import serve_deployment
+
+        serve_deployment(roots, settings, server, is_scheduled=is_scheduled)
 
 
 def quieten_prefect(*, debug: bool) -> None:

@@ -1,10 +1,10 @@
-"""A run as it goes on: steps over batches, their lanes, and what they came to."""
+"""A run as it goes on: steps over batches, and what they came to."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,16 @@ from typing import Any
 from prefect import Task, unmapped
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.states import Completed, Failed
+from prefect.task_runners import TaskRunner
 
+from flows.lanes import lane, threads
 from tasks.collect.account import StageTask
 from tasks.core.layout import DataFolder
+from tasks.core.paths import Confirmed, Folders
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
-from tasks.plan.task import Confirmed, Folders
-from tasks.staging import Batch, BatchResult, Ledger, Results
+from tasks.staging import Batch, BatchResult, Ledger, Results, settled_count
 
 Door = Task[..., Any]
 """A step over a batch; it gives a ``BatchResult``."""
@@ -39,7 +41,13 @@ class Run:
     states: list[State[Any]] = field(default_factory=list)
     stages: dict[str, StageTask] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    image_base_url: str | None = None
+    """Where pictures are, once the service was asked."""
     task_run_count: int = 0
+    earlier_s: float = 0.0
+    """Seconds that earlier executions of this run took."""
+    began_s: float = field(default_factory=time.monotonic)
+    """``time.monotonic()`` when this execution began."""
 
     @property
     def is_completed(self) -> bool:
@@ -51,8 +59,14 @@ class Run:
         """Its staging folder."""
         return str(self.data.staging(self.run_id))
 
+    def lane(
+        self, batches_at_once: int, *, in_all: bool = False, is_here: bool = False
+    ) -> AbstractContextManager[TaskRunner[Any]]:
+        """A place for batches (``flows.lanes``); ``is_here`` if it must be this process, whatever the settings say."""
+        return threads(batches_at_once) if is_here else lane(self.settings, batches_at_once, in_all=in_all)
+
     def map(
-        self, threads: TaskRunner[Any], door: Door, batches: Sequence[Batch], **fixed: Any
+        self, runner: TaskRunner[Any], door: Door, batches: Sequence[Batch], **fixed: Any
     ) -> list[PrefectFuture[BatchResult]]:
         """Start a door for every batch."""
         if not batches:
@@ -62,7 +76,7 @@ class Run:
         retried = door.with_options(retries=options.retries, retry_delay_seconds=options.retry_delay_s)
         parameters: dict[str, Any] = {"batch": list(batches)}
         parameters |= {name: unmapped(value) for name, value in fixed.items()}  # a settings object is no list of values
-        return list(threads.map(retried, parameters))
+        return list(runner.map(retried, parameters))
 
     def wait(
         self, futures: Iterable[PrefectFuture[BatchResult]], batches: Sequence[Batch], *, id_column: str
@@ -80,32 +94,47 @@ class Run:
                 results.append(None)
         return tuple(results)
 
+    def final_state(self) -> State[Any]:
+        """What the run comes to in Prefect: Failed if a retry may do better."""
+        failed_count = sum(not state.is_completed() for state in self.states)
+        if not failed_count:
+            return Completed(message=f"{len(self.states)} batches, all done")
+        return Failed(
+            message=f"{failed_count} of {len(self.states)} batches hold items that failed and may succeed later: "
+            "Retry does exactly these again; the report among the artifacts names them"
+        )
+
     def once(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run a step that works on everything at once; its failure ends the run."""
         self.task_run_count += 1
         return step(*args)
 
-    def begin(self, stage: str, total_count: int, batches: Sequence[Batch], *, is_deferred: bool = False) -> None:
-        """Note what a stage is responsible for, and show it."""
+    def attempt(self, step: Callable[..., Any], *args: Any) -> State[Any]:
+        """Run a step that works on everything at once; the state it gives says whether it failed."""
+        self.task_run_count += 1
+        state: State[Any] = step(*args, return_state=True)
+        return state
+
+    def begin(
+        self,
+        stage: str,
+        total_count: int,
+        batches: Sequence[Batch],
+        *,
+        is_deferred: bool = False,
+        shows_items: bool = True,
+    ) -> None:
+        """Note what a stage is responsible for, and show it.
+
+        Args:
+            is_deferred: it is not going to run, because something it needs is missing.
+            shows_items: whether its progress counts these items; what an earlier execution has done counts as done.
+        """
         planned_count = sum(batch.item_count for batch in batches)
         self.stages[stage] = StageTask(total_count, planned_count, is_deferred)
-        if not is_deferred:
-            progress.begin(stage, planned_count)
-
-
-@contextmanager
-def lane(batches_at_once: int) -> Iterator[TaskRunner[Any]]:
-    """Threads for batches.
-
-    When the run is interrupted, batches that wait are dropped, and those at work are not waited for: one may sleep for
-    half a minute before it is run again.
-    """
-    with ExitStack() as stack:
-        threads: TaskRunner[Any] = stack.enter_context(ThreadPoolTaskRunner(max_workers=batches_at_once))
-        try:
-            yield threads
-        except Exception:
-            raise
-        except BaseException:
-            threading.Thread(target=stack.pop_all().close, name="dropped-lane", daemon=True).start()
-            raise
+        if is_deferred:
+            return
+        if shows_items:
+            progress.begin(stage, planned_count, done_before=settled_count(self.staging, stage))
+        else:
+            progress.begin(stage)

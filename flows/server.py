@@ -8,6 +8,7 @@ is left behind even after ``kill -9``.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -23,16 +24,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core import atomic
 from tasks.core.errors import Refused
 from tasks.core.units import human_size
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
+RESTART_AFTER_S = 10.0
+"""A server that ends by itself sooner than this after its start is not started again: it cannot run."""
+MOST_EARLY_KILLS = 3
+"""How often one that is killed by a signal so soon is started again: it may be the one whose memory was taken."""
+SERVER_FILE = "server.json"
+"""Names the address of the server that keeps its records in the folder of this file."""
 
 SERVER_SETTINGS: Mapping[str, str] = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # One write for 200 events instead of one each: a third of the server's work for the same record.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
@@ -79,8 +88,9 @@ def is_free(port: int) -> bool:
 def serving(home: Path, *, port: int | None = None, meanwhile: Callable[[], object] | None = None) -> Iterator[Server]:
     """Give the Prefect server to use: the one named by ``PREFECT_API_URL``, else one of our own on loopback.
 
-    Our own keeps its database and results in ``home`` and ends with the block. For both the environment of this process
-    is set so that Prefect, imported afterwards, uses the server.
+    Our own keeps its database and results in ``home`` and ends with the block, unless it was there already: then that
+    one is used (``reelhouse serve`` is at work). In every case the environment of this process is set so that Prefect,
+    imported afterwards, uses the server.
 
     Args:
         port: where to listen; a free one by default.
@@ -90,25 +100,57 @@ def serving(home: Path, *, port: int | None = None, meanwhile: Callable[[], obje
         ServerNotStarted: ours ended at once or did not answer within two minutes; or none is at ``PREFECT_API_URL``.
     """
     given = os.environ.get("PREFECT_API_URL")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
     if given:
         _must_answer(given)
         if meanwhile is not None:
             meanwhile()
         yield Server(given, given.removesuffix("/api"), None)
         return
+    running = running_server(home)
+    if running is not None:
+        with _environment(home, running):
+            if meanwhile is not None:
+                meanwhile()
+            yield running
+        return
     chosen = port or free_port()
     server = Server(f"http://{HOST}:{chosen}/api", f"http://{HOST}:{chosen}", home / "server.log")
+    with _environment(home, server), _started(server, home, chosen, meanwhile):
+        if port is None:  # it ends with one run, so nobody else should rely on it
+            yield server
+            return
+        atomic.write_bytes(home / SERVER_FILE, json.dumps({"api_url": server.api_url}).encode())
+        try:
+            yield server
+        finally:
+            (home / SERVER_FILE).unlink(missing_ok=True)
+
+
+def running_server(home: Path) -> Server | None:
+    """The server of ours that keeps its records in ``home`` and was given a port, if it is at work."""
+    try:
+        api_url = json.loads((home / SERVER_FILE).read_bytes())["api_url"]
+        with _opener().open(f"{api_url}/health", timeout=5):
+            return Server(api_url, api_url.removesuffix("/api"), home / "server.log")
+    except (OSError, ValueError, KeyError, TypeError):  # none was, or it has gone without a word
+        return None
+
+
+@contextmanager
+def _environment(home: Path, server: Server) -> Iterator[None]:
     home_before = os.environ.get("PREFECT_HOME")
     os.environ |= {"PREFECT_HOME": str(home), "PREFECT_API_URL": server.api_url}
     try:
-        with _started(server, home, chosen, meanwhile):
-            yield server
+        yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         os.environ.pop("PREFECT_HOME", None)
         if home_before is not None:
             os.environ["PREFECT_HOME"] = home_before
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
 
 
 def _must_answer(api_url: str) -> None:
@@ -176,34 +218,55 @@ def _wait_until_healthy(server: Server, guard: subprocess.Popen[bytes]) -> None:
             raise ServerNotStarted(
                 f"the Prefect server ended while starting ({free} are free on its disk); its log is {server.log}"
             )
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
-            with opener.open(f"{server.api_url}/health", timeout=2):
-                return
+        with contextlib.suppress(OSError), _opener().open(f"{server.api_url}/health", timeout=2):
+            return
         time.sleep(0.1)
     raise ServerNotStarted(f"the Prefect server did not answer within {START_TIMEOUT_S:g} s; its log is {server.log}")
 
 
 def _guard(port: int) -> int:
-    """Run the server until standard input closes; the program part of this module."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)],
-        stdin=subprocess.DEVNULL,
-    )
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    """Run the server until standard input closes; the program part of this module.
 
-    def end_with_child() -> None:
-        os._exit(child.wait() or 1)
+    A server that dies (killed, out of memory) is started again: a run that is at work waits for it.
+    """
+    ending = threading.Event()
+    child = _start(port)
 
-    threading.Thread(target=end_with_child, daemon=True).start()
+    def stop(*_: object) -> None:
+        ending.set()
+        child.terminate()
+
+    def keep_alive() -> None:
+        nonlocal child
+        early_kills = 0
+        while True:
+            started_s = time.monotonic()
+            status = child.wait()
+            if ending.is_set():
+                return
+            if time.monotonic() - started_s < RESTART_AFTER_S:
+                early_kills += 1
+                if status >= 0 or early_kills > MOST_EARLY_KILLS:
+                    os._exit(abs(status) or 1)
+            child = _start(port)
+
+    signal.signal(signal.SIGTERM, stop)
+    threading.Thread(target=keep_alive, daemon=True).start()
     while sys.stdin.buffer.read(1):
         pass
-    child.terminate()
+    stop()
     try:
         child.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         child.kill()
     return 0
+
+
+def _start(port: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+    )
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from tasks.core.units import printable
 from tasks.report.facts import facts
 from tasks.report.text import as_text
 from tasks.timings.store import export_csv, read_timings, runs
+from tasks.timings.summary import SLOWEST_SHOWN, durations, slowest
 from tasks.timings.summary import as_text as timings_as_text
-from tasks.timings.summary import durations
 
 LONGEST_TABLE = 1_000
 """Rows of a query shown as a table; more are what --csv and --json are for."""
@@ -45,7 +45,12 @@ def show_record(data: DataFolder, record: dict[str, Any], *, as_json: bool) -> N
         sys.stdout.buffer.flush()
         return
     spans = read_timings(data.timings, record["run_id"])
-    found = facts(record, warehouse=data.warehouse, durations=durations(spans) if spans.height else None)
+    found = facts(
+        record,
+        warehouse=data.warehouse,
+        durations=durations(spans) if spans.height else None,
+        slowest=slowest(spans.lazy(), limit=SLOWEST_SHOWN),
+    )
     print(as_text(found, width=terminal_width(), colour=sys.stdout.isatty()))
 
 
@@ -106,7 +111,7 @@ def show_settings(loaded: Loaded) -> None:
         table.add_row(*(Text(printable(cell)) for cell in (origin.name, value, origin.whence, origin.words)))
     for provider, variable in secrets.VARIABLES.items():
         state = "set" if secrets.token_of(provider) else "not set"
-        table.add_row(variable, state, "environment", f"Token for {provider.upper()}; never shown, stored or logged.")
+        table.add_row(variable, state, "environment", f"{secrets.WORDS[provider]}; never shown, stored or logged.")
     Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(table)
 
 

@@ -18,6 +18,7 @@ class DataFolder:
         responses.sqlite       raw answers of metadata services
         timings/run_id=.../    run timings, Parquet
         runs/<run_id>.json     one record a run
+        pace/                  how fast services are asked, where several machines share the work
         staging/<run_id>/      what the steps of a run leave for each other
         prefect/               database, results and log of our own Prefect server
     """

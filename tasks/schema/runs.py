@@ -34,6 +34,9 @@ class Costs(Table, staged_only=True):
     amount: pl.Int64 = column("How much.", ge=0)
 
 
+RUN_STATES = ["running", "completed", "incomplete", "cancelled", "crashed"]
+
+
 class Runs(Table):
     """One row a refresh."""
 
@@ -41,9 +44,11 @@ class Runs(Table):
     name: str = column("Name of the flow run in the Prefect UI.")
     started_at: Time = column("Start.")
     finished_at: Time = column("End.", nullable=True)
-    wall_s: float = column("Time from start to end.", unit="s", nullable=True, ge=0)
+    wall_s: float = column("Time it was at work; that of retries is added.", unit="s", nullable=True, ge=0)
     state: str = column(
-        "completed: all done; incomplete: some items failed and may be retried.", isin=["completed", "incomplete"]
+        "running; completed: all done; incomplete: some items failed, or a root could not be believed, and a retry or "
+        "the next refresh tries again; cancelled: a person or a signal ended it; crashed: an error or a kill ended it.",
+        isin=RUN_STATES,
     )
     roots: str = column("Roots, as a JSON list.")
     version: str = column("Version of reelhouse.")
@@ -166,3 +171,5 @@ class Quarantine(Table, part_of="runs"):
     row_key: str = column("Key of the row.", key=True)
     item: str = column("The item for people.", nullable=True)
     reason: str = column("Check that failed, with column and value.")
+    cause: str = column("Kind of failure (class of the error); null where no error set it aside.", nullable=True)
+    attempts: pl.Int64 = column("Runs of its batch; null for a row that a check refused.", nullable=True, ge=1)

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from tasks.core import atomic
 from tasks.core.clock import utc_now
 from tasks.core.errors import Refused, WarehouseBusy
+from tasks.core.layout import DataFolder
 from tasks.warehouse.connect import refuse_unusable
 
 
@@ -22,7 +23,7 @@ def holding(warehouse: Path) -> Iterator[None]:
     """Hold the right to write ``warehouse`` while the block runs; the folder is made if need be.
 
     The operating system keeps the lock, so that of a killed process is gone with it. Who holds it stands in a file
-    beside, for the message only.
+    beside, for the message; what a killed one has left half written below the folder is removed.
 
     Raises:
         WarehouseBusy: another refresh holds it; the message names its process, host and start.
@@ -42,6 +43,10 @@ def holding(warehouse: Path) -> Iterator[None]:
     except OSError as exc:
         raise Refused(f"the data folder {warehouse.parent} cannot be written: {exc.strerror}") from exc
     try:
+        # Whoever ends in order takes his name away: where it still stands, its owner was killed in mid-work.
+        atomic.clear_away(
+            warehouse.parent, is_deep=holder_path.exists(), besides=[DataFolder(warehouse.parent).prefect]
+        )
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"}
         atomic.write_bytes(holder_path, json.dumps(holder).encode())
         try:

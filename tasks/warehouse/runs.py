@@ -5,6 +5,7 @@ A run that changes nothing writes its record and leaves the warehouse alone.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ import polars as pl
 from pandera.errors import SchemaError
 
 from tasks.core import atomic
+from tasks.core.errors import Refused
 from tasks.core.layout import DataFolder
+from tasks.core.paths import from_parameter, is_below
 from tasks.schema.runs import Failures, Quarantine, RunRoots, Runs, RunSkips, RunStages
 from tasks.schema.table import Table
 
@@ -53,6 +56,74 @@ def write_run_record(data_dir: Path, record: Mapping[str, Any]) -> Path:
     path = DataFolder(data_dir).runs / f"{run_id}.json"
     atomic.write_bytes(path, content)
     return path
+
+
+def read_run_record(data_dir: Path, run_id: str) -> dict[str, Any] | None:
+    """The record of a run as it was written; ``None`` where there is none, or it cannot be read."""
+    try:
+        record = orjson.loads((DataFolder(data_dir).runs / f"{run_id}.json").read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def end_run_record(data_dir: Path, run_id: str, *, state: str, reason: str, at: datetime | None) -> bool:
+    """Say in the record of a run that was ended from outside how and why; return whether there was something to say.
+
+    A run whose record says that it has ended stays as it is, but for one that crashed and is found to be cancelled.
+
+    Args:
+        state: ``cancelled`` or ``crashed``.
+        at: when it ended; ``None`` where nobody knows.
+    """
+    record = read_run_record(data_dir, run_id)
+    if record is None or record.get("state") not in ("running", "crashed") or record["state"] == state:
+        return False
+    started_at = datetime.fromisoformat(record["started_at"])
+    ended = {"finished_at": at, "wall_s": max(0.0, (at - started_at).total_seconds()) if at else None}
+    notes = [note for note in record.get("notes", []) if note != reason]
+    write_run_record(data_dir, record | ended | {"state": state, "notes": [*notes, reason]})
+    return True
+
+
+def run_records(data_dir: Path, *, newest: int = 20) -> list[dict[str, Any]]:
+    """The records that were written last and can be read, the newest run first."""
+    paths = sorted(DataFolder(data_dir).runs.glob("*.json"), key=_modified_ns, reverse=True)[:newest]
+    records = [record for path in paths if (record := read_run_record(data_dir, path.stem)) is not None]
+    return sorted(records, key=lambda record: str(record.get("started_at")), reverse=True)
+
+
+def _modified_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def why_not_again(data_dir: Path, record: Mapping[str, Any]) -> str | None:
+    """Why a run that was executed before has nothing to redo; ``None`` if it has.
+
+    Args:
+        record: what its earlier execution has left.
+
+    Raises:
+        Refused: there is something to redo, but it cannot be done.
+    """
+    for other in run_records(data_dir):
+        if (
+            other["run_id"] != record["run_id"]
+            and other.get("is_loaded")
+            and datetime.fromisoformat(other["started_at"]) > datetime.fromisoformat(record["started_at"])
+            and _share_folders(other["roots"], record["roots"])
+        ):
+            return f"a later run, {other['name']!r}, has done what was left of this one; retry that one"
+    if DataFolder(data_dir).staging(record["run_id"]).is_dir():
+        return None
+    if record["state"] == "completed":
+        return "all of this run is done; to look again, start a new one"
+    raise Refused("what this run has left was removed after two weeks, so it cannot go on; start a new one")
+
+
+def _share_folders(one: str, other: str) -> bool:
+    pairs = [(from_parameter(a), from_parameter(b)) for a in json.loads(one) for b in json.loads(other)]
+    return any(is_below(a, b) or is_below(b, a) for a, b in pairs)
 
 
 def pending_records(

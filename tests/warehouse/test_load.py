@@ -263,10 +263,9 @@ def test_two_hundred_thousand_rows_go_in_one_statement_a_table(tmp_path):
     DuckDB's own log of queries: one transaction, one delete and one insert for each of the two tables.
     """
     count = 200_000
-    ids = pl.int_range(count, eager=True).cast(pl.String)
-    probes = pl.concat([Probes.frame([a_probe()])] * count).with_columns(file_id=ids)
-    streams = schema.table("video_streams").frame([a_video_stream()])
-    streams = pl.concat([streams] * count).with_columns(file_id=ids)
+    ids = pl.select(file_id=pl.int_range(count).cast(pl.String))
+    probes = ids.join(Probes.frame([a_probe()]).drop("file_id"), how="cross")
+    streams = ids.join(schema.table("video_streams").frame([a_video_stream()]).drop("file_id"), how="cross")
     collected = a_collected(tmp_path / "collected", probes=probes, video_streams=streams)
     connection = duckdb.connect()
     migrate(connection)

@@ -54,6 +54,25 @@ def test_a_killed_holder_holds_nothing(tmp_path, holder):
         assert str(os.getpid()) in (tmp_path / "warehouse.lock.json").read_text()
 
 
+def test_what_a_killed_holder_has_left_half_written_is_removed(tmp_path, holder):
+    """
+    Files and folders at any depth; all that is whole stays, and what the Prefect server is writing.
+    """
+    folder = tmp_path / "staging" / "run"
+    (folder / ".tmp-1").mkdir(parents=True)
+    (tmp_path / "prefect").mkdir()
+    whole = [folder / "rows.parquet", tmp_path / "prefect" / ".tmp-2"]
+    for path in (*whole, folder / ".tmp-1" / "half.parquet", folder / ".tmp-3", tmp_path / ".tmp-4"):
+        path.write_bytes(b"rows")
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+
+    with holding(tmp_path / "warehouse.duckdb"):
+        left = [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("warehouse.")]
+
+    assert sorted(whole) == sorted(left)
+
+
 def test_it_is_free_again_after_the_block(tmp_path):
     """
     Also when the block raised.
