@@ -15,8 +15,11 @@ from pydantic import SecretStr
 
 from tasks.core.errors import SettingsRefused
 
-VARIABLES: Mapping[str, str] = MappingProxyType({"tmdb": "TMDB_TOKEN"})
-"""Provider -> name of the environment variable that holds its token."""
+VARIABLES: Mapping[str, str] = MappingProxyType({"tmdb": "TMDB_TOKEN", "notify": "NOTIFY_URLS"})
+"""Provider -> name of the environment variable that holds its token; ``notify`` -> that of the addresses to tell."""
+
+WORDS: Mapping[str, str] = MappingProxyType({"tmdb": "Token for TMDB", "notify": "Addresses to tell how runs end"})
+"""What the variables hold, for people."""
 
 _provided: dict[str, SecretStr] = {}
 
@@ -47,3 +50,9 @@ def token_of(provider: str) -> SecretStr | None:
             "from https://www.themoviedb.org/settings/api (it travels in a header, never in an address)"
         )
     return token
+
+
+def notify_urls() -> tuple[SecretStr, ...]:
+    """Addresses of those who are told how runs end, as Apprise writes them; they hold passwords and keys."""
+    given = token_of("notify")
+    return () if given is None else tuple(SecretStr(address) for address in given.get_secret_value().split())
