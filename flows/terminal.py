@@ -163,10 +163,11 @@ class _Writer:
             ends = stage.finished and not (shown and shown.finished)
             if begins or ends or (stage != shown and now_s - at_s >= self._every_s):
                 self._shown[stage.stage] = (stage, now_s)
-                print(_json_line(stage, now_s) if self._as_json else _line(stage, now_s), file=self._stream, flush=True)
+                print(_json_line(stage, now_s) if self._as_json else line(stage, now_s), file=self._stream, flush=True)
 
 
-def _line(stage: StageProgress, now_s: float) -> str:
+def line(stage: StageProgress, now_s: float) -> str:
+    """A stage in one line: done of total, failed, rate and time to go (time taken, once finished)."""
     failed = f"{stage.failed:,} failed" if stage.failed else ""
     parts = [_count(stage), failed, _rate(stage, now_s), _time(stage, now_s)]
     return f"{printable(stage.stage)}: {', '.join(p for p in parts if p)}"

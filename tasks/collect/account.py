@@ -45,7 +45,7 @@ class Account:
     failures: list[dict[str, Any]]
     quarantine: list[dict[str, Any]]
     costs: dict[str, int]
-    """Counter -> amount over all stages: calls, cache_hits, downloads; of a peak the largest."""
+    """Counter -> amount over all stages: calls, cache_hits, downloads."""
 
     @property
     def failed_count(self) -> int:
@@ -71,13 +71,7 @@ def account(staging: Path, collected: Collected, tasks: Mapping[str, StageTask])
         .agg(pl.col("skip_count").sum(), pl.col("example_path").sort().first())
         .sort("root", "reason")
     )
-    is_peak = pl.col("counter").str.contains("_peak_", literal=True).first()
-    costs = (
-        read_staged(Costs, staging=staging)
-        .group_by("counter")
-        .agg(pl.when(is_peak).then(pl.col("amount").max()).otherwise(pl.col("amount").sum()))
-        .sort("counter")
-    )
+    costs = read_staged(Costs, staging=staging).group_by("counter").agg(pl.col("amount").sum()).sort("counter")
     return Account(
         stages=[
             {

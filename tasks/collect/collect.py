@@ -172,6 +172,8 @@ def _quarantine(refused: pl.DataFrame, names: pl.DataFrame, unfinished: pl.DataF
         row_key="row_key",
         item=pl.coalesce("item", "name"),
         reason="reason",
+        cause=pl.lit(None, dtype=pl.String),
+        attempts=pl.lit(None, dtype=pl.Int64),
     )
     by_stages = unfinished.filter(pl.col("outcome") == "quarantined").select(
         run_id=pl.lit(run_id),
@@ -179,6 +181,8 @@ def _quarantine(refused: pl.DataFrame, names: pl.DataFrame, unfinished: pl.DataF
         row_key="item_id",
         item="item",
         reason=pl.coalesce("reason", "cause", pl.lit("the step gave no reason")),
+        cause="cause",
+        attempts="attempt",
     )
     # Rows whose own key has holes share a row_key; a number tells them apart, so that none is lost.
     number = pl.int_range(pl.len()).over("refused_by", "row_key") + 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.report.items import Item, failed_items, set_aside_items
 from tasks.report.library import LibraryFacts, read_library
 
 
@@ -90,6 +91,37 @@ class ItemGroup:
     """Item and reason, in the order of the items, the first few of ``item_count``."""
     query: str
     """SQL that lists all of them."""
+    next_step: str
+    """What a person can do, and what makes them be tried again."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Words and the address they lead to; ``None`` where there is none."""
+
+    text: str
+    address: str | None
+
+
+@dataclass(frozen=True)
+class SlowItem:
+    """One of the items that took longest."""
+
+    scope: str
+    item: str
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """How long a stage was at work."""
+
+    stage: str
+    batch_count: int
+    busy_s: float
+    """Time in which at least one of its batches was open."""
+    item_count: int | None
+    """Items it worked on; ``None`` for a step that is no stage of items."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +167,11 @@ class RunFacts:
     """Roots that are not as they were, so that files which were not found may still be there."""
     events: tuple[FileEvent, ...] = ()
     """The first of what happened to known files; ``counters`` has the numbers of all."""
+    stage_times: tuple[StageTime, ...] = ()
+    slowest: tuple[SlowItem, ...] = ()
+    titles: tuple[Link, ...] = ()
+    """The first titles that were fetched, with their pages."""
+    links: tuple[Link, ...] = ()
 
     def file_count_of(self, change: str) -> int:
         """Files that are new, changed, moved, replaced, upgraded, vanished, returned, purged or held_back."""
@@ -159,6 +196,9 @@ def facts(
     *,
     warehouse: Path | None = None,
     durations: pl.DataFrame | None = None,
+    slowest: pl.DataFrame | None = None,
+    titles: Sequence[Link] = (),
+    links: Sequence[Link] = (),
     item_limit: int = 20,
     scope_limit: int = 12,
 ) -> RunFacts:
@@ -171,6 +211,9 @@ def facts(
             ``runs`` only ``run_id`` must be there.
         warehouse: the DuckDB file, read only; it need not exist.
         durations: what ``tasks.timings.durations`` gives.
+        slowest: what ``tasks.timings.summary.slowest`` gives.
+        titles: titles that were fetched, for people, with their pages.
+        links: where to see more.
         item_limit: items listed of one cause.
         scope_limit: scopes listed, those with the largest totals.
 
@@ -205,18 +248,15 @@ def facts(
             )
         ),
         failures=_groups(
-            ((r["stage"], r["cause"], r["is_transient"], r["item"], r["reason"]) for r in run.get("failures", ())),
+            failed_items(run),
             limit=item_limit,
             query="SELECT item, reason FROM failures WHERE run_id = {run} AND stage = {where} AND cause = {cause}",
             run_id=run["run_id"],
         ),
         quarantine=_groups(
-            (
-                (r["refused_by"], "", False, r.get("item") or r["row_key"], r["reason"])
-                for r in run.get("quarantine", ())
-            ),
+            set_aside_items(run),
             limit=item_limit,
-            query="SELECT item, reason FROM quarantine WHERE run_id = {run} AND refused_by = {where}",
+            query="SELECT item, reason FROM quarantine WHERE run_id = {run} AND refused_by = {where} AND {is_cause}",
             run_id=run["run_id"],
         ),
         library=read_library(warehouse) if warehouse is not None and warehouse.exists() else None,
@@ -231,28 +271,55 @@ def facts(
             FileEvent(**{field: row.get(field) for field in FileEvent.__dataclass_fields__})
             for row in run.get("file_events") or ()
         ),
+        stage_times=_stage_times(durations, run.get("run_stages", ())),
+        slowest=tuple(SlowItem(*row) for row in slowest.select("name", "item", "value").iter_rows())
+        if slowest is not None
+        else (),
+        titles=tuple(titles),
+        links=tuple(links),
     )
 
 
-def _groups(
-    rows: Iterable[tuple[str, str, bool, str, str]], *, limit: int, query: str, run_id: str
-) -> tuple[ItemGroup, ...]:
-    """Rows of (where, cause, is transient, item, reason) by where and cause, the largest group first."""
-    by_cause: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    transient: dict[tuple[str, str], bool] = {}
-    for where, cause, is_transient, item, reason in rows:
-        by_cause.setdefault((where, cause), []).append((item, reason))
-        transient[where, cause] = is_transient
+def _groups(items: Iterable[Item], *, limit: int, query: str, run_id: str) -> tuple[ItemGroup, ...]:
+    """Items by stage and cause, the largest group first."""
+    by_cause: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        by_cause.setdefault((item.stage, item.cause or ""), []).append(item)
     return tuple(
         ItemGroup(
             where=where,
             cause=cause,
-            is_transient=transient[where, cause],
-            item_count=len(items),
-            items=tuple(sorted(items)[:limit]),
-            query=query.format(run=_quoted(run_id), where=_quoted(where), cause=_quoted(cause)),
+            is_transient=group[0].is_transient,
+            item_count=len(group),
+            items=tuple(sorted((item.item, item.reason) for item in group)[:limit]),
+            query=query.format(
+                run=_quoted(run_id),
+                where=_quoted(where),
+                cause=_quoted(cause),
+                is_cause=f"cause = {_quoted(cause)}" if cause else "cause IS NULL",
+            ),
+            next_step=group[0].advice.next_step,
         )
-        for (where, cause), items in sorted(by_cause.items(), key=lambda group: (-len(group[1]), group[0]))
+        for (where, cause), group in sorted(by_cause.items(), key=lambda each: (-len(each[1]), each[0]))
+    )
+
+
+_STEP = ".step"
+
+
+def _stage_times(durations: pl.DataFrame | None, stages: Iterable[Mapping[str, Any]]) -> tuple[StageTime, ...]:
+    """The steps of the run, the one that was at work longest first."""
+    if durations is None:
+        return ()
+    worked_on = {
+        row["stage"]: sum(row[f"{part}_count"] for part in ("done", "quarantined", "failed")) for row in stages
+    }
+    return tuple(
+        StageTime(stage := name.removesuffix(_STEP), count, busy_s, worked_on.get(stage))
+        for name, count, busy_s in durations.filter(pl.col("name").str.ends_with(_STEP))
+        .sort("busy_s", "name", descending=[True, False])
+        .select("name", "count", "busy_s")
+        .iter_rows()
     )
 
 

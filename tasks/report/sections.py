@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.core.units import human_duration, human_size, printable
-from tasks.report.facts import FileEvent, ItemGroup, RootFacts, RunFacts, StageAccount
+from tasks.report.facts import (
+    FileEvent,
+    ItemGroup,
+    Link,
+    RootFacts,
+    RunFacts,
+    SlowItem,
+    StageAccount,
+    StageTime,
+)
 from tasks.report.library import LibraryFacts, Share
 
 
@@ -39,6 +48,8 @@ class Section:
     """SQL that tells more."""
     command: str | None = None
     """What to type to settle it."""
+    links: tuple[tuple[str, str | None], ...] = ()
+    """Words and the address they lead to."""
 
 
 def headline(facts: RunFacts) -> tuple[str, str]:
@@ -49,6 +60,10 @@ def headline(facts: RunFacts) -> tuple[str, str]:
     if any(s.unaccounted_count for s in facts.stages):
         return f"Run {name} ended{took}, and its account does not add up: please report this", "bad"
     kept = _kept(facts)
+    if facts.state == "running":
+        return f"Run {name} is at work", "good"
+    if facts.state in ("cancelled", "crashed"):
+        return f"Run {name} ended as {facts.state}{took}{kept}", "bad"
     if failed:
         hope = " and can be tried again" if any(group.is_transient for group in facts.failures) else ""
         return f"Run {name} finished{took}; {_of(failed, 'item')} failed{hope}{kept}", "bad"
@@ -90,12 +105,24 @@ def sections(facts: RunFacts) -> list[Section]:
         found.append(_skips(facts))
     if facts.library is not None:
         found += _library(facts.library)
+    if facts.titles:
+        found.append(Section("Titles fetched", links=_links(facts.titles)))
     found.append(_costs(facts))
+    if facts.stage_times:
+        found.append(_stage_times(facts.stage_times))
+    if facts.slowest:
+        found.append(_slowest(facts.slowest))
     if facts.scopes:
         found.append(_scopes(facts))
     if facts.notes:
         found.append(Section("Notes", lines=tuple(printable(n) for n in facts.notes), tone="note"))
+    if facts.links:
+        found.append(Section("See also", links=_links(facts.links)))
     return found
+
+
+def _links(links: Sequence[Link]) -> tuple[tuple[str, str | None], ...]:
+    return tuple((printable(link.text), link.address) for link in links)
 
 
 _STATES = {
@@ -216,7 +243,7 @@ def _items(title: str, group: ItemGroup) -> Section:
     return Section(
         f"{title} {where}: {_of(group.item_count, 'item')}{hope}",
         grid=Grid(("item", "reason"), tuple((printable(i), printable(r)) for i, r in group.items)),
-        lines=(f"and {more:,} more; all of them:",) if more else (),
+        lines=(f"next: {printable(group.next_step)}", *((f"and {more:,} more; all of them:",) if more else ())),
         tone="bad",
         query=printable(group.query) if more else None,
     )
@@ -293,6 +320,9 @@ def _costs(facts: RunFacts) -> Section:
         _of(facts.task_run_count, "Prefect task run"),
     ]
     lines = [", ".join(work)]
+    ratios = _ratios(facts)
+    if ratios:
+        lines.append(", ".join(ratios))
     counters = [
         f"{printable(name).removesuffix('_bytes').replace('_', ' ')}: "
         + (human_size(count) if name.endswith("_bytes") else f"{count:,}")
@@ -308,6 +338,43 @@ def _costs(facts: RunFacts) -> Section:
     if facts.counters.get(_PEAK):
         lines.append(f"{human_size(facts.counters[_PEAK])} of memory in the largest of the measuring processes")
     return Section("What it cost", lines=tuple(lines))
+
+
+def _ratios(facts: RunFacts) -> list[str]:
+    """Requests for each title that was worked on, and how many answers were kept ones."""
+    worked_on = {s.stage: s.done_count + s.quarantined_count + s.failed_count for s in facts.stages}
+    title_count = max(worked_on.get("match", 0), worked_on.get("scrape", 0))
+    hit_count = facts.counters.get("cache_hits", 0)
+    ratios = []
+    if title_count and facts.call_count:
+        ratios.append(f"{facts.call_count / title_count:,.1f} requests a title ({_of(title_count, 'title')} worked on)")
+    if hit_count:
+        ratios.append(f"{hit_count / (hit_count + facts.call_count):.0%} of the answers were kept ones")
+    return ratios
+
+
+def _stage_times(times: Sequence[StageTime]) -> Section:
+    head = ("step", "batches", "items", "time", "items a second")
+    rows = tuple(
+        (
+            printable(time.stage),
+            f"{time.batch_count:,}",
+            "" if time.item_count is None else f"{time.item_count:,}",
+            human_duration(time.busy_s),
+            f"{time.item_count / time.busy_s:,.1f}" if time.item_count and time.busy_s else "",
+        )
+        for time in times
+    )
+    return Section(
+        "Time of each step",
+        grid=Grid(head, rows, frozenset(head[1:]), spare=("batches", "items a second")),
+        lines=("Steps work at the same time, so their times add up to more than the run's.",),
+    )
+
+
+def _slowest(items: Sequence[SlowItem]) -> Section:
+    rows = tuple((human_duration(item.duration_s), printable(item.scope), printable(item.item)) for item in items)
+    return Section("What took longest", grid=Grid(("time", "scope", "item"), rows, frozenset({"time"})))
 
 
 def _scopes(facts: RunFacts) -> Section:

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tasks.core.units import printable
 from tasks.report.facts import RunFacts
 from tasks.report.sections import Grid, Section, headline, sections
 
@@ -45,6 +46,8 @@ def sections_as_text(sentence: str, tone: str, parts: Sequence[Section], *, widt
             console.print(Padding(_table(section.grid, width - _INDENT), (0, 0, 0, _INDENT)))
         for line in section.lines:
             console.print(Padding(Text(line), (0, 0, 0, 2)))
+        for text, address in section.links:
+            console.print(Padding(Text(f"{text}: {printable(address)}" if address else text), (0, 0, 0, 2)))
         if section.command:
             console.print(Padding(Text(section.command, style="bold"), (0, 0, 0, 2)))
         if section.query:

@@ -34,12 +34,15 @@ class Costs:
     """Seconds of a run beside its mapped stages, median; ``None`` without runs."""
     ratios: Mapping[str, float]
     """``matched`` titles by title asked for, ``collections`` and ``pictures`` by title scraped, ``calls`` by item."""
+    call_s: Mapping[str, float]
+    """Host -> seconds in which it gave nine of ten answers, median over the runs."""
     run_count: int
 
 
 def learnt(past: Iterable[PastRun]) -> Costs:
     """The costs that ``past`` runs teach."""
     item_s: dict[str, list[float]] = {}
+    call_s: dict[str, list[float]] = {}
     ratios: dict[str, list[float]] = {}
     fixed_s = []
     for run in past:
@@ -52,6 +55,8 @@ def learnt(past: Iterable[PastRun]) -> Costs:
                 item_s.setdefault(stage, []).append(stage_s / counts[stage])
         if staged_s:
             fixed_s.append(max(0.0, wall_s(run.timings) - whole_s(staged_s)))
+        for host, answer_s in _answers(run.timings).iter_rows():
+            call_s.setdefault(host, []).append(answer_s)
         done = {row["stage"]: row["done_count"] for row in run.record.get("run_stages", ())}
         asked = sum(counts.get(stage, 0) for stage in ("match", "scrape", "collections"))
         for name, part, whole in (
@@ -66,7 +71,19 @@ def learnt(past: Iterable[PastRun]) -> Costs:
         item_s={stage: statistics.median(found) for stage, found in item_s.items()},
         fixed_s=statistics.median(fixed_s) if fixed_s else None,
         ratios={name: statistics.median(found) for name, found in ratios.items()},
+        call_s={host: statistics.median(found) for host, found in call_s.items()},
         run_count=len(fixed_s),
+    )
+
+
+def _answers(timings: pl.DataFrame) -> pl.DataFrame:
+    """Seconds in which a host gave nine of ten answers, for each that gave enough of them: ``host, answer_s``."""
+    return (
+        timings.filter((pl.col("name") == "http.request") & pl.col("ok") & pl.col("host").is_not_null())
+        .group_by("host", maintain_order=True)
+        .agg(pl.len().alias("count"), pl.col("value").quantile(0.9, "linear").alias("answer_s"))
+        .filter(pl.col("count") >= FEWEST_ITEMS)
+        .select("host", "answer_s")
     )
 
 

@@ -62,13 +62,21 @@ def recording(folder: Path, run_id: str, flush_every_s: float) -> Iterator[None]
     """
     recorder = _Recorder(folder / f"run_id={quote(run_id, safe='')}", run_id, flush_every_s)
     before = stopwatch.listen(recorder.records.append)
+    _recorders.append(recorder)
     try:
         with _sigterm_raises():
             recorder.start()
             yield
     finally:
         stopwatch.listen(before)
+        _recorders.remove(recorder)
         recorder.close()
+
+
+def flush() -> None:
+    """Write now what the recordings of this process hold, so that it can be read while they go on."""
+    for recorder in _recorders:
+        recorder.flush()
 
 
 @contextmanager
@@ -108,6 +116,7 @@ class _Recorder:
         self._warned = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="timings", daemon=True)
+        self._flushing = threading.Lock()
 
     def start(self) -> None:
         self._thread.start()
@@ -117,7 +126,7 @@ class _Recorder:
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self._flush()
+        self.flush()
         self._merge(self._parts)
         if self._unwritten or self._lost_count:
             missing = self._lost_count + sum(f.height for f in self._unwritten)
@@ -127,11 +136,16 @@ class _Recorder:
         due = time.monotonic() + self._flush_every_s
         while not self._ending.wait(min(self._flush_every_s, 1.0)):
             if time.monotonic() >= due or len(self.records) > _EARLY_FLUSH_RECORDS:
-                self._flush()
+                self.flush()
                 due = time.monotonic() + self._flush_every_s
 
+    def flush(self) -> None:
+        """Write what was recorded so far."""
+        with self._flushing:
+            self._flush()
+
     def _flush(self) -> None:
-        # Only this side takes records out, so as many as there are now can be taken without a lock.
+        # Only whoever flushes takes records out, so as many as there are now can be taken while others add more.
         for count in _shares(len(self.records)):
             taken = [self.records.popleft() for _ in range(count)]
             self._unwritten.append(_frame(taken, self._run_id, self._process << _SPAN_BITS))
@@ -180,6 +194,10 @@ class _Recorder:
     def _place(self, first: int, last: int) -> _Part:
         name = f"part-{os.getpid()}-{self._process:06x}-{first:06d}-{last:06d}.parquet"
         return _Part(self._folder / name, f"{os.getpid()}-{self._process:06x}", first, last)
+
+
+_recorders: list[_Recorder] = []
+"""The recordings that are open in this process; a run has one."""
 
 
 class _Part(NamedTuple):
@@ -280,6 +298,12 @@ def read_timings(folder: Path, run_id: str | None = None) -> pl.DataFrame:
             continue
         frames.append(frame.select(n for n in dtypes if n in frame.columns))
     return pl.concat(frames, how="diagonal").sort("started_at", "span_id")
+
+
+def scan_timings(folder: Path, run_id: str) -> pl.LazyFrame | None:
+    """The timings of a run, to be read as far as they are asked for; ``None`` where there are none yet."""
+    parts = _parts(folder / f"run_id={quote(run_id, safe='')}")
+    return pl.scan_parquet([p.path for p in parts], glob=False, hive_partitioning=False) if parts else None
 
 
 def _parts(run_folder: Path) -> list[_Part]:

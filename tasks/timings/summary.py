@@ -73,6 +73,26 @@ def durations(timings: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+ITEM_SCOPES = ("discover.folder", "probe.file", "fingerprint.file", "hash.file", "http.request")
+"""Scopes that hold one thing a person knows: a folder, a file, an address."""
+
+SLOWEST_SHOWN = 3
+"""Items of each of these scopes in a report: a run that waits for the network would show nothing else."""
+
+
+def slowest(timings: pl.LazyFrame, *, limit: int) -> pl.DataFrame:
+    """The ``limit`` items of each kind that took longest: ``name, item, value`` (seconds), the slowest first.
+
+    A part of the records is in memory at a time, so that it may be asked about any run.
+    """
+    spans = timings.filter((pl.col("kind") == "duration") & pl.col("item").is_not_null()).select(
+        "name", "item", "value"
+    )
+    longest = [spans.filter(pl.col("name") == name).top_k(limit, by="value") for name in ITEM_SCOPES]
+    found = pl.concat(pl.collect_all(longest, engine="streaming"))
+    return found.sort("value", "item", descending=[True, False])
+
+
 def values(timings: pl.DataFrame) -> pl.DataFrame:
     """One row a name and unit of a recorded value: ``name, unit, count, min, mean, p50, p95, max, total``."""
     value = pl.col("value")

@@ -67,9 +67,10 @@ def test_a_refused_row_is_quarantined_with_its_parts(staging):
     collected = collect(staging, run_id="r")
 
     reason = "duration_s=-1.0 fails greater_than(0)"
+    part = f"part of a row of probes that was refused: {reason}"
     assert [
-        ("r", "probes", "bad", "/videos/bad.mkv", reason),
-        ("r", "video_streams", "bad/0", "/videos/bad.mkv", f"part of a row of probes that was refused: {reason}"),
+        ("r", "probes", "bad", "/videos/bad.mkv", reason, None, None),
+        ("r", "video_streams", "bad/0", "/videos/bad.mkv", part, None, None),
     ] == collected_rows(collected, Quarantine).rows()
     assert {"probes": 1, "video_streams": 1, "quarantine": 2} == collected.rows
     assert {"probes": 1, "video_streams": 1} == collected.quarantined
@@ -93,7 +94,8 @@ def test_failures_and_given_up_items_come_from_the_last_attempt(staging):
     assert [("r", "probe", "a", "a", "ProbeTimedOut", "no answer within 30 s", True, 2)] == collected_rows(
         collected, Failures
     ).rows()
-    assert [("r", "probe", "c", "c", "moov atom not found")] == collected_rows(collected, Quarantine).rows()
+    set_aside = ("r", "probe", "c", "c", "moov atom not found", "UnreadableVideo", 1)
+    assert [set_aside] == collected_rows(collected, Quarantine).rows()
     assert ({"probe": 1}, 1) == (collected.quarantined, collected.failed_count)
 
 

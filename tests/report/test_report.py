@@ -9,9 +9,13 @@ import duckdb
 import pytest
 from markdown_it import MarkdownIt
 
+from tasks.core.units import printable
 from tasks.report import as_markdown, as_text, facts
+from tasks.report.facts import Link
+from tasks.report.markdown import escaped_in_cell
 from tasks.schema.timings import Timings
 from tasks.timings import durations
+from tasks.timings.summary import slowest
 from tests.report.a_library import SEEN, make_warehouse, the_library
 
 HOSTILE = "[red]x[/red]\n|`*_<b>\x1b[31m & [a](http://b) \udcff"
@@ -286,6 +290,137 @@ def test_costs_and_time_are_shown():
     assert "1.0 GiB of memory at most" in shown
     assert "200.0 MiB of memory in the largest of the measuring processes" in shown
     assert re.search(r"probe\.file +1 +0 +250 ms", shown)
+
+
+def a_span(name: str, value: float, **given: Any) -> dict[str, Any]:
+    return {
+        "run_id": "run-1",
+        "name": name,
+        "kind": "duration",
+        "started_at": SEEN,
+        "value": value,
+        "ok": True,
+        **given,
+    }
+
+
+def test_the_time_of_each_step_is_that_of_its_batches_together():
+    """
+    Two batches of the probe stage, one of 4 s and one of 2 s at the same time: 4 s, for 8 items 2 a second.
+    """
+    spans = Timings.frame([a_span("probe.step", 4.0), a_span("probe.step", 2.0), a_span("probe.file", 9.0)])
+    run = a_run(run_stages=[a_stage("probe", unchanged=90, done=5, quarantined=2, failed=1, deferred=9)])
+
+    shown = text(run, durations=durations(spans))
+
+    assert re.search(r"Time of each step\n +step +.*\n +probe +2 +8 +4\.0 s +2\.0\n +Steps work", shown)
+
+
+def test_what_took_longest_is_shown_with_its_item():
+    """
+    The report names the items in the order of the time they took.
+    """
+    spans = [a_span("probe.file", 0.5, item="a.mkv"), a_span("http.request", 2.0, item="https://api/b")]
+
+    shown = text(a_run(), slowest=slowest(Timings.frame(spans).lazy(), limit=10))
+
+    assert re.search(
+        r"What took longest\n.*\n +2\.0 s +http\.request +https://api/b\n +500 ms +probe.file +a\.mkv", shown
+    )
+
+
+def test_calls_are_told_for_each_title_and_kept_answers_by_their_share():
+    """
+    30 requests for 12 titles are 2.5 a title; 10 of 40 answers were kept ones, a quarter.
+    """
+    stages = [a_stage("match", done=10, quarantined=1, failed=1, unchanged=50), a_stage("scrape", done=8)]
+
+    shown = text(a_run(run_stages=stages, call_count=30, counters={"cache_hits": 10}))
+
+    assert "2.5 requests a title (12 titles worked on), 25% of the answers were kept ones" in shown
+
+
+def test_failures_tell_the_next_step():
+    """
+    Below the items of a cause stands what to do, and what makes them be tried again.
+    """
+    aside = {"refused_by": "match", "row_key": "k", "item": "Harbour", "reason": "nothing fits"}
+
+    shown = as_text(facts(a_run(failures=[a_failure()], quarantine=[aside])), width=200, colour=False)
+
+    assert "allow more time with probe.deadline_s; tried again by reelhouse retry, or by the next refresh" in shown
+    assert "Put the year, or an id as {tmdb-123}, into the name of the folder" in shown
+
+
+def test_items_set_aside_are_grouped_by_cause(tmp_path):
+    """
+    Of one stage two causes are two groups, and each group's SQL gives its own items.
+    """
+    aside = [
+        {"refused_by": "artwork", "row_key": f"{n}", "item": f"{n:02}", "reason": "r", "cause": cause, "attempts": 1}
+        for cause, numbers in (("ImageInvalid", range(30)), (None, range(30, 55)))
+        for n in numbers
+    ]
+    rows = [{"run_id": "run-1", **row} for row in aside]
+    warehouse = make_warehouse(tmp_path / "w.duckdb", {"quarantine": rows})
+
+    shown = as_text(facts(a_run(quarantine=aside), warehouse=warehouse), width=400, colour=False)
+
+    queries = re.findall(r'reelhouse sql "(SELECT .*)"', shown)
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        assert [30, 25] == [len(connection.execute(query).fetchall()) for query in queries]
+
+
+def test_links_lead_to_the_web_only():
+    """
+    An address of the web becomes a link that nothing in it can end; another scheme, or none, is text.
+    """
+    titles = [
+        Link("[Odd] Title", 'https://example.org/movie/1?a=b&c=<b>)"x'),
+        Link("No page", None),
+        Link("Script", "javascript:alert(1)"),
+    ]
+
+    found = facts(a_run(), titles=titles, links=[Link("This run", "http://127.0.0.1:4200/runs/flow-run/1")])
+
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(as_markdown(found))
+    children = [child for token in tokens for child in token.children or []]
+    assert ["https://example.org/movie/1?a=b&c=%3Cb%3E%29%22x", "http://127.0.0.1:4200/runs/flow-run/1"] == [
+        child.attrs["href"] for child in children if child.type == "link_open"
+    ]
+    shown = as_text(found, width=200, colour=False)
+    assert "  This run: http://127.0.0.1:4200/runs/flow-run/1" in shown.splitlines()
+    assert "  No page" in shown.splitlines()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        HOSTILE, "<script>alert(1)</script>", "**bold** *it* __b__ _i_", "`code`", "~~gone~~ ~gone~",
+        "1. list", "2019) list", "# heading", "> quote", "- item", "+ item", "===", "&amp; &#60; & x",
+        "![i](http://b/c.png)", "[a][b] [c]: http://d",
+        "\\*not\\*", "C:\\", "\\<b>", "<!-- x --> <?x?> </b>", "<http://b>", "a_b_c [1080p] (2019)", "---", "***",
+    ],
+)  # fmt: skip
+def test_no_name_becomes_markup_in_a_cell(name):
+    """
+    A Markdown parser shows the cell as the name is, as one paragraph of text.
+    """
+    name = printable(name)
+
+    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(escaped_in_cell(name))
+
+    assert ["paragraph_open", "inline", "paragraph_close"] == [token.type for token in tokens]
+    assert {"text", "text_special"} >= {child.type for child in tokens[1].children or []}
+    assert name == "".join(child.content for child in tokens[1].children or [])
+
+
+@pytest.mark.parametrize("name", ["/v/The_Salt_Ferry (2001) [1080p] {tmdb-1}/a & b - c.mkv", "it's 100 % #1 @home!"])
+def test_ordinary_names_have_no_escapes_in_a_cell(name):
+    """
+    One of the two UIs shows cells as they are: what needs no escape has none.
+    """
+    assert name == escaped_in_cell(name)
 
 
 def hostile_run() -> dict[str, Any]:

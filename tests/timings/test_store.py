@@ -21,6 +21,7 @@ from polars.testing import assert_frame_equal
 from tasks.core.stopwatch import record_duration, record_value, span
 from tasks.schema.timings import Timings
 from tasks.timings import export_csv, read_timings, recording, runs
+from tasks.timings.store import flush, scan_timings
 
 PROJECT = Path(__file__).parents[2]
 NEVER_S = 3600.0
@@ -327,3 +328,49 @@ def test_csv_gives_back_what_was_exported(tmp_path):
         pl.col("started_at").str.to_datetime("%Y-%m-%dT%H:%M:%S%.6fZ", time_unit="us", time_zone="UTC")
     )
     assert_frame_equal(frame, again, check_exact=True)
+
+
+def test_what_was_recorded_so_far_can_be_asked_for(tmp_path):
+    """
+    The report of a run is made before its recording ends: it sees what was recorded by then, and nothing is twice.
+    """
+    with recording(tmp_path, "run", NEVER_S):
+        before = scan_timings(tmp_path, "run")
+        record_value("a", 1)
+        flush()
+        at_work = scan_timings(tmp_path, "run").collect()
+        record_value("b", 2)
+
+    assert before is None
+    assert ["a"] == at_work["name"].to_list()
+    assert ["a", "b"] == read_timings(tmp_path, "run")["name"].to_list()
+
+
+def test_many_threads_may_ask_at_once(tmp_path):
+    """
+    Eight threads record a hundred values each and have them written after each one: 800 rows, each once.
+    """
+
+    def work(number):
+        for value in range(100):
+            record_value("a", number * 100 + value)
+            if value % 10 == 0:
+                flush()
+
+    with recording(tmp_path, "run", 0.01):
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert list(range(800)) == sorted(read_timings(tmp_path, "run")["value"].cast(pl.Int64).to_list())
+
+
+def test_without_a_recording_there_is_nothing_to_write(tmp_path):
+    """
+    Whoever asks need not know whether timings are kept.
+    """
+    flush()
+
+    assert scan_timings(tmp_path, "run") is None

@@ -12,6 +12,7 @@ import pytest
 from tasks.core.stopwatch import record_duration, record_value
 from tasks.schema.timings import Timings
 from tasks.timings import as_text, durations, read_timings, recording, values, wall_s
+from tasks.timings.summary import slowest
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -141,3 +142,28 @@ def test_colours_come_only_when_asked_for():
     timings = Timings.frame([a_record("a", 0, 1.0, ok=False)])
 
     assert ("\x1b[31m" in as_text(timings, colour=True), "\x1b" in as_text(timings)) == (True, False)
+
+
+def test_the_slowest_items_are_things_that_people_know():
+    """
+    Of files and of requests the two slowest; a whole batch, a value and what has no name are none.
+    """
+    timings = Timings.frame(
+        [
+            a_record("probe.file", 0, 3.0, item="slow.mkv"),
+            a_record("probe.file", 0, 0.5, item="quick.mkv"),
+            a_record("probe.file", 0, 1.0, item="medium.mkv"),
+            a_record("http.request", 0, 2.0, item="https://service/a"),
+            a_record("probe.step", 0, 9.0, item="0001"),
+            a_record("probe.file", 0, 8.0, item=None),
+            a_record("probe.file", 0, 7.0, item="a number", kind="value"),
+        ]
+    )
+
+    found = slowest(timings.lazy(), limit=2)
+
+    assert [
+        ("probe.file", "slow.mkv", 3.0),
+        ("http.request", "https://service/a", 2.0),
+        ("probe.file", "medium.mkv", 1.0),
+    ] == found.rows()
