@@ -29,21 +29,28 @@ class Downloads:
     """What is left to do for the wanted pictures; places that hold theirs are in neither frame."""
 
     reused: pl.DataFrame
-    """Rows of ``artwork`` for places whose picture is kept for another place, or was of another rank: no download."""
+    """Rows of ``artwork`` for places whose picture is there, for another place, of another rank, or from a run that was
+    never loaded: no download."""
     missing: pl.DataFrame
     """Rows of ``artwork_wanted`` to download, those of one path one after the other."""
 
 
-def plan_downloads(wanted: pl.DataFrame, known: pl.DataFrame, *, data_dir: Path) -> Downloads:
+def plan_downloads(
+    wanted: pl.DataFrame, known: pl.DataFrame, *, data_dir: Path, unloaded: pl.DataFrame | None = None
+) -> Downloads:
     """Compare ``wanted`` (rows of ``artwork_wanted``) with ``known`` (rows of ``artwork``) and with the disk.
 
     Reads the size of one file for every distinct path.
 
     Args:
-        known: a later row replaces an earlier one of its id; several places may have the same picture.
+        known: rows that are in the warehouse; a later row replaces an earlier one of its id; several places may have
+            the same picture.
+        unloaded: rows of runs that ended before they could load them: their pictures are there, and a place that has
+            one still lacks its row.
     """
     known = known.unique("artwork_id", keep="last", maintain_order=True)
-    files = known.unique(_SOURCE, keep="last", maintain_order=True).join(wanted, on=_SOURCE, how="semi")
+    all_known = known if unloaded is None else pl.concat([unloaded, known])
+    files = all_known.unique(_SOURCE, keep="last", maintain_order=True).join(wanted, on=_SOURCE, how="semi")
     there = [is_kept(data_dir, file=file, size_bytes=size) for file, size in files.select("file", "size_bytes").rows()]
     kept = files.filter(pl.Series(there, dtype=pl.Boolean)).select(*_SOURCE, *_FILE_COLUMNS)
     in_place = known.join(kept, on=[*_SOURCE, "file"], how="semi").select("artwork_id", *_SOURCE)

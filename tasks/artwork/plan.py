@@ -30,15 +30,17 @@ def plan(staging: Path, settings: ArtworkSettings, *, language: str, data_dir: P
     owned = present_identities(staging).join(matched, on="title_key")
     of_titles = shown.join(_owners(owned, staging), on="owner_id", how="semi", maintain_order="left")
     in_library = of_library(of_titles, _owned_episodes(owned))
-    downloads = plan_downloads(in_library, _kept(staging), data_dir=data_dir)
+    downloads = plan_downloads(
+        in_library, read_known(Artwork, staging=staging), data_dir=data_dir, unloaded=_unloaded(staging)
+    )
     write_staged({ArtworkWanted: chosen, Artwork: downloads.reused}, staging=staging, stage=STAGE)
     return in_library.height, downloads.missing
 
 
-def _kept(staging: Path) -> pl.DataFrame:
-    """Rows of ``artwork`` that are known: loaded ones, and those of runs that ended before they could load them."""
-    unloaded = [read_staged(Artwork, staging=other) for other in sorted(staging.parent.iterdir()) if other != staging]
-    return pl.concat([*unloaded, read_known(Artwork, staging=staging)])
+def _unloaded(staging: Path) -> pl.DataFrame:
+    """Rows of ``artwork`` of other runs, which may have ended before they could load them."""
+    others = [other for other in sorted(staging.parent.iterdir()) if other != staging]
+    return pl.concat([Artwork.frame(), *(read_staged(Artwork, staging=other) for other in others)])
 
 
 def of_library(wanted: pl.DataFrame, owned_episodes: pl.DataFrame) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from tasks.staging import Batch, BatchResult, Ledger, Results, StagePlan, cut
 from tasks.step import step
 
 PART = 25
-"""Pictures whose rows are saved together: ``kill -9`` costs at most so many downloads."""
+"""Pictures whose rows are saved together, at most."""
+SAVE_AFTER_S = 1.0
+"""Rows wait no longer than this for others when a picture comes: ``kill -9`` costs the downloads of the last second."""
 
 
 @step("plan artwork")
@@ -35,13 +38,13 @@ def plan_artwork(
         stage="artwork",
         staging=folder,
         id_column="artwork_id",
-        batch_size=settings.batch_size,
-        max_batches=settings.max_batches,
+        batch_size=settings.batch_size_of("artwork"),
+        max_batches=settings.most_batches_of("artwork"),
     )
     return StagePlan(total_count, tuple(batches))
 
 
-@step("artwork", run_name="artwork {batch.name}")
+@step("artwork", run_name="artwork {batch.name} (pictures: {batch.item_count})")
 def fetch_artwork(batch: Batch, settings: ArtworkSettings, image_base_url: str, data_dir: str) -> BatchResult:
     """Download the pictures of ``batch`` and write a row of ``artwork`` for every place that wants one.
 
@@ -53,14 +56,16 @@ def fetch_artwork(batch: Batch, settings: ArtworkSettings, image_base_url: str, 
     usage = Usage()
     pictures = wanted_pictures(ledger.open_items().to_dicts(), image_base_url=image_base_url, size=settings.size)
     part: list[Settled] = []
+    saved_s = time.monotonic()
     try:
         for settled in fetch(pictures, settings, data_dir=Path(data_dir), usage=usage):
             part.append(settled)
             ledger.count("downloads", 1 if settled.rows else 0)
             failed_count = sum(outcome.outcome == "failed" for outcome in settled.outcomes)
             progress.advance(batch.stage, len(settled.outcomes), failed=failed_count)
-            if len(part) >= PART:
+            if len(part) >= PART or time.monotonic() - saved_s >= SAVE_AFTER_S:
                 _save(ledger, part, usage)
+                saved_s = time.monotonic()
     finally:
         _save(ledger, part, usage)
     return ledger.close()

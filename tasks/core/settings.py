@@ -6,11 +6,13 @@ and travel down as arguments. Defaults do the job with no configuration at all.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from tasks.core.machine import core_count
 
 VIDEO_EXTENSIONS: tuple[str, ...] = (
     ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mk3d", ".mkv", ".mov", ".mp4",
@@ -21,6 +23,22 @@ IGNORED_FOLDERS: tuple[str, ...] = (
     "$RECYCLE.BIN", "@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "System Volume Information",
     "lost+found", "sample", "samples",
 )  # fmt: skip
+
+MOST_WORKERS = 64
+MOST_CONNECTIONS = 20
+LEAST_WORKER_MEMORY_BYTES = 512 * 1024**2
+"""A worker maps 230 MiB before it opens a file, of which it uses 45."""
+LEAST_LOAD_MEMORY_BYTES = 64 * 1024**2
+
+MOST_TASK_RUNS = 1_000
+"""Task runs of one run, whatever the library's size: Prefect's server loses states in bursts three times as large."""
+SINGLE_STEPS = 40
+"""Set aside of these for the steps that work on everything at once; there are about fourteen."""
+MOST_BATCHES: Mapping[str, int] = {
+    "discover": 16, "fingerprint": 50, "probe": 150, "hash": 144, "identify": 100, "match": 150, "scrape": 150,
+    "collections": 50, "artwork": 150,
+}  # fmt: skip
+"""Share of every stage in the rest: most for those that take longest for a large library."""
 
 Lower = Annotated[str, Field(pattern=r"^\.[a-z0-9]+$")]
 
@@ -34,10 +52,37 @@ def _plain_name(name: str) -> str:
 FileName = Annotated[str, AfterValidator(_plain_name)]
 
 
+def _argument(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("text that a program can be given, without the character NUL")
+    return text
+
+
+Argument = Annotated[str, AfterValidator(_argument)]
+
+
 class Room(BaseModel):
     """Base of the settings: frozen, and a misspelled name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    adaptive: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a refresh chooses for itself (``tasks.plan.adapt``) where nobody has set them.
+
+    Their defaults hold where nothing chooses, as in ``reelhouse probe``. They come from factories: a form made from the
+    settings must not fill them in, as that would set them.
+    """
+
+    def is_set(self, name: str) -> bool:
+        """Whether somebody has set it, or a refresh has chosen it."""
+        return name in self.model_fields_set
+
+    @model_serializer(mode="wrap")
+    def _without_what_nobody_has_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is still to be chosen, so that it is so, too, when it is read again: for a retry, say."""
+        values: dict[str, Any] = dump(self)
+        open_names = self.adaptive - self.model_fields_set
+        return {name: value for name, value in values.items() if name not in open_names}
 
 
 class DiscoverySettings(Room):
@@ -78,6 +123,8 @@ class RemovalSettings(Room):
 class ProbeSettings(Room):
     """How files are measured."""
 
+    adaptive = frozenset({"workers", "remote_workers", "worker_memory_bytes"})
+
     engine: Literal["pyav", "ffprobe"] = Field(
         "pyav", description="What measures: FFmpeg's libraries in worker processes (pyav), or the program ffprobe."
     )
@@ -85,9 +132,10 @@ class ProbeSettings(Room):
     ffprobe_for_unknown: bool = Field(
         True, description="Measure with ffprobe, where it is installed, the files of which pyav lacks a decoder."
     )
-    remeasure: Literal["changed", "other_engine"] = Field(
+    remeasure: Literal["changed", "unreadable", "other_engine"] = Field(
         "changed",
-        description="Measure again: files that changed, or also those that another engine or version measured.",
+        description="Measure again: files that changed; also those that could not be read (unreadable), or that "
+        "another engine or version measured (other_engine).",
     )
     full_hash: bool = Field(
         False, description="Read every file whole, once, for a hash of its content: moves and copies are then certain."
@@ -97,18 +145,23 @@ class ProbeSettings(Room):
     )
 
     workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=lambda: min(MOST_WORKERS, core_count()),
         ge=1,
-        le=64,
-        description="Worker processes. One a core is best on local disks; more help on network shares.",
+        le=MOST_WORKERS,
+        description="Worker processes. If not set: one a core, two a turning disk, remote_workers on network shares, "
+        "fewer for few files or little memory.",
     )
     remote_workers: int = Field(
-        8, ge=1, le=64, description="Worker processes for files on network shares, where waiting is most of the work."
+        default_factory=lambda: 8,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Worker processes for files on network shares, where waiting is most of the work; 8 if not set.",
     )
     worker_memory_bytes: int = Field(
-        2 * 1024**3,
-        ge=512 * 1024**2,
-        description="Address space of a worker; a file that asks for more is refused and the worker goes on.",
+        default_factory=lambda: 2 * 1024**3,
+        ge=LEAST_WORKER_MEMORY_BYTES,
+        description="Address space of a worker; a file that asks for more is refused and the worker goes on. If not "
+        "set: 2 GiB, less where flow.memory_limit_bytes asks for it.",
     )
     chunk_size: int = Field(32, ge=1, le=500, description="Files sent to a worker at once; more saves little.")
     deadline_s: float = Field(
@@ -131,6 +184,8 @@ class IdentifySettings(Room):
 class ScrapeSettings(Room):
     """How the metadata service is asked."""
 
+    adaptive = frozenset({"connections"})
+
     base_url: str = Field(
         "https://api.themoviedb.org/3",
         pattern=r"^https?://[^/\s]+(/\S*)?$",
@@ -139,7 +194,18 @@ class ScrapeSettings(Room):
     language: str = Field("en-US", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="Language of titles and texts.")
     country: str = Field("US", pattern=r"^[A-Z]{2}$", description="Country whose age ratings are kept.")
     rate_hz: float = Field(40.0, gt=0, description="Requests a second; TMDB allows about 40 to 50.")
-    connections: int = Field(8, ge=1, le=20, description="Requests in flight; more than 8 only makes bursts.")
+    connections: int = Field(
+        default_factory=lambda: 8,
+        ge=1,
+        le=MOST_CONNECTIONS,
+        description="Requests in flight. If not set: 8, more where past answers took so long that 8 do not keep the "
+        "pace.",
+    )
+    pace_folder: Path | None = Field(
+        None,
+        description="Folder, the same for all, where processes that ask at the same time agree on rate_hz together; "
+        "with flow.runner dask it is set by itself.",
+    )
     timeout_s: float = Field(30.0, gt=0, description="Seconds without an answer after which a request is given up.")
     attempts: int = Field(4, ge=1, description="Tries of one request before it counts as failed.")
     backoff_s: float = Field(0.5, ge=0, description="Seconds before the second try; doubled for each further one.")
@@ -155,13 +221,20 @@ class ScrapeSettings(Room):
 class ArtworkSettings(Room):
     """Which pictures are fetched."""
 
+    adaptive = frozenset({"connections"})
+
     enabled: bool = Field(True, description="Fetch artwork at all.")
     per_kind: int = Field(1, ge=1, le=20, description="Pictures of one kind for each title, season or episode.")
     stills: bool = Field(True, description="Fetch a still for every episode that is in the library.")
     size: str = Field(
         "original", pattern=r"^(original|w\d+|h\d+)$", description="TMDB's name of a size; full size by default."
     )
-    connections: int = Field(8, ge=1, le=20, description="Downloads at the same time.")
+    connections: int = Field(
+        default_factory=lambda: 8,
+        ge=1,
+        le=MOST_CONNECTIONS,
+        description="Downloads at the same time. If not set: 8, fewer where flow.memory_limit_bytes asks for it.",
+    )
     timeout_s: float = Field(60.0, gt=0, description="Seconds without data after which a download is given up.")
     attempts: int = Field(4, ge=1, description="Tries of one download before it counts as failed.")
     backoff_s: float = Field(0.5, ge=0, description="Seconds before the second try; doubled for each further one.")
@@ -171,13 +244,19 @@ class ArtworkSettings(Room):
 class WarehouseSettings(Room):
     """How the warehouse is written."""
 
+    adaptive = frozenset({"threads", "memory_bytes"})
+
     threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Threads of DuckDB while it loads."
+        default_factory=lambda: min(256, core_count()),
+        ge=1,
+        le=256,
+        description="Threads of DuckDB while it loads; one a core if not set.",
     )
     memory_bytes: int = Field(
-        512 * 1024**2,
-        ge=64 * 1024**2,
-        description="Memory DuckDB may use while it loads; more is faster from 1 M files on.",
+        default_factory=lambda: 512 * 1024**2,
+        ge=LEAST_LOAD_MEMORY_BYTES,
+        description="Memory DuckDB may use while it loads; more is faster from 1 M files on. If not set: 512 MiB, less "
+        "where flow.memory_limit_bytes asks for it.",
     )
 
 
@@ -187,18 +266,101 @@ class TimingSettings(Room):
     flush_every_s: float = Field(2.0, gt=0, description="Seconds between writes; at most this much is lost by kill -9.")
 
 
-class FlowSettings(Room):
-    """How the work is cut up for Prefect."""
+class BatchSizes(Room):
+    """Items of one task of a stage; chosen for each stage that is not named, unless ``batch_size`` says it for all."""
 
-    batch_size: int = Field(500, ge=1, description="Items of one task; grows by itself so that tasks stay few.")
-    max_batches: int = Field(
-        150, ge=1, le=150, description="Most tasks a stage is cut into; Prefect's server loses states in larger bursts."
+    fingerprint: int | None = Field(None, ge=1, description="Files that are read a little in one task.")
+    probe: int | None = Field(None, ge=1, description="Files that are measured in one task.")
+    hash: int | None = Field(None, ge=1, description="Files that are read whole in one task.")
+    identify: int | None = Field(None, ge=1, description="Names that are read in one task.")
+    match: int | None = Field(None, ge=1, description="Titles that are looked for in one task.")
+    scrape: int | None = Field(None, ge=1, description="Titles that are fetched in one task.")
+    collections: int | None = Field(None, ge=1, description="Collections that are fetched in one task.")
+    artwork: int | None = Field(None, ge=1, description="Pictures that are fetched in one task.")
+
+
+class FlowSettings(Room):
+    """How the work is cut up for Prefect, and how much of it is done at once."""
+
+    adaptive = frozenset({"batch_size", "disk_threads", "network_threads"})
+
+    batch_size: int = Field(
+        default_factory=lambda: 500,
+        ge=1,
+        description="Items of one task, of every stage. If not set, chosen for each stage so that a task takes about "
+        "half a minute, by what items cost in past runs. Grows by itself so that tasks stay few.",
     )
-    network_threads: int = Field(4, ge=1, le=32, description="Batches of one stage that talk to the network at once.")
+    batch_sizes: BatchSizes = BatchSizes()
+    max_batches: int = Field(
+        150,
+        ge=1,
+        le=150,
+        description="Most tasks any stage is cut into, so that a run has at most 1,000; Prefect's server loses states "
+        "in larger bursts.",
+    )
+    runner: Literal["threads", "dask"] = Field(
+        "threads",
+        description="Where batches are worked on: in threads of this process, or by workers of a Dask cluster.",
+    )
+    dask_scheduler: str | None = Field(
+        None, pattern=r"^(tcp|tls)://\S+:\d+$", description="Address of that cluster's scheduler: tcp://host:8786."
+    )
+    disk_threads: int = Field(
+        default_factory=lambda: 2,
+        ge=1,
+        le=8,
+        description="Batches of one stage that read the disk at once: while one is being saved, the other keeps the "
+        "workers busy. 2 if not set.",
+    )
+    network_threads: int = Field(
+        default_factory=lambda: 4,
+        ge=1,
+        le=32,
+        description="Batches of one stage that talk to the network at once; 4 if not set, fewer where "
+        "memory_limit_bytes asks for it.",
+    )
+    memory_limit_bytes: int | None = Field(
+        None,
+        ge=LEAST_WORKER_MEMORY_BYTES,
+        description="Memory the run's process and its workers may take together; workers, batches and the load are "
+        "chosen to keep it. A Prefect server that is started for the run takes about 300 MiB beside it.",
+    )
     retries: int = Field(2, ge=0, description="Times a batch with passing failures is run again at once.")
     retry_delay_s: float = Field(
         35.0, ge=0, description="Seconds before a batch is run again; a host that was down is not asked for 30 s."
     )
+
+    def batch_size_of(self, stage: str) -> int:
+        """Items of one task of ``stage``."""
+        named: int | None = getattr(self.batch_sizes, stage)
+        return self.batch_size if named is None else named
+
+    def most_batches_of(self, stage: str) -> int:
+        """Most tasks of ``stage``, so that all stages together stay below what Prefect's server keeps up with."""
+        return min(self.max_batches, MOST_BATCHES[stage])
+
+
+class NotifySettings(Room):
+    """Who is told how a run ended; addresses hold secrets and come from NOTIFY_URLS, never from a setting."""
+
+    on: Literal["failure", "always", "never"] = Field(
+        "failure", description="Tell of runs that did not complete (failure), of all (always), or of none (never)."
+    )
+    command: tuple[Argument, ...] = Field(
+        (), description="Program and arguments to run then; it gets the run as JSON on its standard input. No secrets."
+    )
+    timeout_s: float = Field(
+        20.0, gt=0, le=600, description="Seconds for all addresses together, and for the command; then both are ended."
+    )
+
+
+class ServeSettings(Room):
+    """What runs by itself."""
+
+    roots: tuple[str, ...] = Field((), description="Folders that `reelhouse serve` refreshes.")
+    cron: str = Field("0 3 * * *", description="When, in cron's five fields; every night at three by default.")
+    timezone: str | None = Field(None, description="Zone of that time, as Europe/Berlin; this computer's by default.")
+    port: int = Field(4200, ge=1, le=65_535, description="Port of the Prefect UI, on the loopback address.")
 
 
 class Settings(Room):
@@ -216,3 +378,5 @@ class Settings(Room):
     warehouse: WarehouseSettings = WarehouseSettings()
     timings: TimingSettings = TimingSettings()
     flow: FlowSettings = FlowSettings()
+    serve: ServeSettings = ServeSettings()
+    notify: NotifySettings = NotifySettings()

@@ -1,0 +1,65 @@
+"""How much is done at once changes nothing about what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.standin.running import StandIn
+from tests.flows.house import House, a_house
+
+ABOUT_RUNS = {
+    "runs", "run_stages", "run_roots", "run_skips", "file_events", "failures", "quarantine", "responses",
+}  # fmt: skip
+
+
+def about_the_library(house: House) -> dict[str, str]:
+    """Tables about the library, each with its columns but for the times of the run."""
+    columns = house.rows(
+        "SELECT table_name, string_agg('\"' || column_name || '\"', ', ') FROM duckdb_columns() "
+        "WHERE NOT internal AND data_type NOT LIKE 'TIMESTAMP%' AND table_name IN "
+        "(SELECT table_name FROM duckdb_tables() WHERE NOT internal) GROUP BY table_name"
+    )
+    return {name: named for name, named in columns if name not in ABOUT_RUNS and not name.startswith("_")}
+
+
+ONE_BY_ONE = {
+    "probe.workers": 1, "flow.disk_threads": 1, "flow.network_threads": 1, "flow.batch_size": 2,
+    "scrape.connections": 1, "artwork.connections": 1,
+}  # fmt: skip
+MANY_AT_ONCE = {
+    "probe.workers": 3, "flow.disk_threads": 8, "flow.network_threads": 32, "flow.batch_size": 1,
+    "scrape.connections": 20, "artwork.connections": 20,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory, prefect, toy_library) -> dict[str, House]:
+    """The toy library after a refresh with one of everything, and after one with as much at once as is allowed."""
+
+    def refreshed_with(options: Mapping[str, int]) -> House:
+        with StandIn() as service:
+            house = a_house(tmp_path_factory.mktemp("workers"), prefect, service)
+            given = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
+            done = house.refresh(toy_library, *given)
+        assert 0 == done.status, done.stderr
+        return house
+
+    with ThreadPoolExecutor(2) as both:
+        one, many = both.map(refreshed_with, (ONE_BY_ONE, MANY_AT_ONCE))
+    return {"one by one": one, "many at once": many}
+
+
+@pytest.mark.parametrize("how", ["one by one", "many at once"])
+def test_tables_do_not_depend_on_how_much_is_done_at_once(houses, refreshed, how):
+    """
+    All tables about the library are those of a refresh that chooses by itself, the times of the runs aside.
+    """
+    tables = about_the_library(refreshed.house)
+
+    assert {"files", "probes", "identities", "titles", "episodes", "credits", "artwork"} <= set(tables)
+    for name, named in tables.items():
+        query = f"SELECT {named} FROM {name} ORDER BY ALL"
+        assert refreshed.house.rows(query) == houses[how].rows(query), name
