@@ -101,12 +101,16 @@ _lock = threading.Lock()
 _open: dict[Path, Answers] = {}
 
 
-def answers_in(data_dir: str | Path) -> Answers:
-    """The answers kept in ``data_dir``: one object for all steps of the process, opened when first asked for."""
+def answers_in(data_dir: str | Path, *, is_shared: bool = False) -> Answers:
+    """The answers kept in ``data_dir``: one object for all steps of the process, opened when first asked for.
+
+    Args:
+        is_shared: see :class:`tasks.http.store.Store`.
+    """
     folder = Path(data_dir).resolve()
     with _lock:
         if folder not in _open:
-            _open[folder] = Answers(Store(folder))
+            _open[folder] = Answers(Store(folder, is_shared=is_shared))
         return _open[folder]
 
 

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import lru_cache
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -31,6 +32,9 @@ from tasks.core.stopwatch import span
 from tasks.core.units import printable
 from tasks.http import loop
 from tasks.http.pacer import Pacer
+
+if TYPE_CHECKING:
+    from tasks.http.shared_pacer import SharedPacer
 
 CONNECT_TIMEOUT_S = 10.0
 """A host that does not even accept a connection is not worth the whole time-out."""
@@ -65,6 +69,8 @@ class Policy:
     backoff_s: float
     """Seconds before the second try, doubled for each further one, plus as much again by chance."""
     rate_hz: float | None = None
+    pace_folder: Path | None = None
+    """Where processes that ask this host agree on its rate; ``None`` where this one is alone."""
     max_size_bytes: int = 64 * 1024**2
     """Largest body as it travels, so before it is unpacked."""
     follow_redirects: bool = False
@@ -158,7 +164,7 @@ class _Host:
     def __init__(self, name: str, policy: Policy) -> None:
         self._name = name
         self._policy = policy
-        self._pacer = Pacer(policy.rate_hz)
+        self._pacer = _pacer(name, policy)
         self._places = asyncio.Semaphore(policy.connections)
         self._faults_in_a_row = 0
         self._down_until_s = 0.0
@@ -323,6 +329,14 @@ class _Host:
         )
         self._refused_key = (headers["Authorization"], said, time.monotonic() + REFUSED_KEY_FOR_S)
         raise KeyRefused(said)
+
+
+def _pacer(host: str, policy: Policy) -> Pacer | SharedPacer:
+    if policy.pace_folder is None or policy.rate_hz is None:
+        return Pacer(policy.rate_hz)
+    from tasks.http.shared_pacer import SharedPacer  # needs locks as POSIX has them
+
+    return SharedPacer(policy.rate_hz, policy.pace_folder / f"{host.replace(':', '_')}.pace")
 
 
 def _refusal(reply: Reply) -> str:

@@ -118,12 +118,18 @@ class Store:
     Rows are committed in batches: ``kill -9`` loses those of the last second, which are simply asked for again. A file
     that is no database (a disk failed, a machine lost power) is set aside, and an empty one takes its place.
 
+    Args:
+        is_shared: processes on several machines use the folder at the same time. SQLite's write-ahead log, which is
+            faster, needs memory that all of them share, and so one machine (https://www.sqlite.org/wal.html); its
+            rollback journal needs no more than locks that hold on the storage. All must say the same.
+
     Raises:
         StorageFull: in every method that writes, when the disk is full.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         self.path = folder / FILE_NAME
+        self._is_shared = is_shared
         self._lock = threading.Lock()
         self._pending: dict[str, Answer] = {}
         self._flushed_at = utc_now()
@@ -217,8 +223,12 @@ class Store:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, _FORMAT):
                 raise sqlite3.DatabaseError(f"format {version} of another version of reelhouse")
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")  # safe against kill -9; losing power may cost a cache row
+            if self._is_shared:
+                connection.execute("PRAGMA journal_mode=DELETE")
+                connection.execute("PRAGMA synchronous=FULL")  # without a log, less may cost the file
+            else:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")  # safe against kill -9; no power may cost a cache row
             with connection:
                 connection.execute(_TABLE)
                 connection.execute(f"PRAGMA user_version={_FORMAT}")

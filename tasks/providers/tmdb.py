@@ -110,6 +110,7 @@ class Tmdb:
             attempts=settings.attempts,
             backoff_s=settings.backoff_s,
             rate_hz=settings.rate_hz,
+            pace_folder=settings.pace_folder,
             busy_code=BUSY_CODE,
         )
 
@@ -265,7 +266,8 @@ def tmdb_in(data_dir: str | Path, settings: ScrapeSettings, *, max_age_days: flo
         SettingsRefused: the token is of the kind that travels in addresses.
         StorageFull: there is no room for the store.
     """
-    return Tmdb(settings, answers_in(data_dir), token_of("tmdb"), max_age=timedelta(days=max_age_days))
+    answers = answers_in(data_dir, is_shared=settings.pace_folder is not None)
+    return Tmdb(settings, answers, token_of("tmdb"), max_age=timedelta(days=max_age_days))
 
 
 _PATHS = {"movie": "movie", "show": "tv"}

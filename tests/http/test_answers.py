@@ -321,3 +321,57 @@ def test_the_store_takes_many_threads(tmp_path):
         (count,) = connection.execute("SELECT count(*) FROM responses").fetchone()
     connection.close()
     assert 800 == count
+
+
+SHARER = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tasks.http.store import Answer, Store, pack
+
+store = Store(Path(sys.argv[1]), is_shared=True)
+for n in range(60):
+    url = f"https://service.example/{sys.argv[2]}/{n}"
+    store.put(Answer("tmdb", url, 200, None, datetime.now(UTC), pack(b'{"a": 1}')))
+    store.flush()
+    if sys.argv[2] == "0" and n == 30:
+        os.kill(os.getpid(), 9)
+store.close()
+"""
+
+
+def test_a_shared_store_takes_many_processes(tmp_path):
+    """
+    Four processes write at once, one is killed: what they have flushed is there, each sees it, and nothing is left of
+    the write-ahead log of an earlier run on one machine, which network storage does not bear.
+    """
+    before = Store(tmp_path)
+    before.put(an_answer())
+    before.close()
+    Store(tmp_path, is_shared=True).close()
+
+    processes = [
+        subprocess.Popen([sys.executable, "-c", SHARER, str(tmp_path), str(number)], cwd=PROJECT) for number in range(4)
+    ]
+
+    assert [-signal.SIGKILL, 0, 0, 0] == [process.wait(60) for process in processes]
+    store = Store(tmp_path, is_shared=True)
+    there = [store.get(f"https://service.example/{number}/{n}") for number in range(4) for n in range(60)]
+    assert store.get(an_answer().url) is not None
+    store.close()
+    assert 31 + 3 * 60 == sum(answer is not None for answer in there)
+    assert ["responses.sqlite"] == sorted(path.name for path in tmp_path.glob("responses*"))
+
+
+def test_a_store_can_go_back_to_one_machine(tmp_path):
+    """
+    After a run on several machines one on a single machine reads and writes the same answers.
+    """
+    shared = Store(tmp_path, is_shared=True)
+    shared.put(an_answer())
+    shared.close()
+
+    alone = Store(tmp_path)
+
+    assert alone.get(an_answer().url) is not None
+    alone.close()
