@@ -1,4 +1,4 @@
-"""Measure a refresh of a made library, and its two disk stages beside what else could do their work.
+"""Measure a refresh of a made library, its orchestration, and its disk stages beside what else could do their work.
 
 Of refreshes, the first one, then unchanged ones beside an empty flow. Every run is a process of its own, as a user
 starts it. The stand-in for TMDB is another process; it answers after the median latency of TMDB's recorded answers.
@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.benchmark_runs import machine
+from flows.benchmark_runs import machine, spread
 from flows.parameters import PROJECT
 from flows.server import serving
 from flows.show import record_of
@@ -33,7 +33,7 @@ LATENCY_S = 0.072
 """Median of TMDB's answers in recordings of 2024 and 2025."""
 
 
-Part = Literal["probe", "discovery", "refresh"]
+Part = Literal["probe", "discovery", "refresh", "orchestration"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ def run_benchmark(data: Path, sizes: Sizes, *, only: Part | None = None) -> int:
     print(f"{machine()}; load average as it began: {os.getloadavg()[0]:.1f}.", flush=True)
     if only in (None, "refresh"):
         _benchmark_refresh(data, sizes.file_count, sizes.repeats)
+    if only in (None, "orchestration"):
+        from flows.benchmark_orchestration import benchmark_orchestration
+
+        benchmark_orchestration(data, file_count=sizes.file_count, repeats=sizes.repeats, latency_s=LATENCY_S)
     if only in (None, "probe"):
         from flows.benchmark_probe import benchmark_probe
 
@@ -103,9 +107,9 @@ def _benchmark_refresh(data: Path, file_count: int, repeats: int) -> None:
             unchanged.append(_newest(results))
     rows = [
         ("files found", f"{first['file_count']:,}", _same(unchanged, "file_count")),
-        ("process, from start to exit", f"{first_wall_s:.1f} s", _spread(unchanged_walls_s)),
-        ("of that the run itself", f"{first['wall_s']:.1f} s", _spread([run["wall_s"] for run in unchanged])),
-        ("an empty flow, from start to exit", "", _spread(empty_walls_s)),
+        ("process, from start to exit", f"{first_wall_s:.1f} s", spread(unchanged_walls_s, unit=" s")),
+        ("of that the run itself", f"{first['wall_s']:.1f} s", spread([run["wall_s"] for run in unchanged], unit=" s")),
+        ("an empty flow, from start to exit", "", spread(empty_walls_s, unit=" s")),
         ("Prefect task runs", f"{first['task_run_count']:,}", _same(unchanged, "task_run_count")),
         ("files measured", f"{first['probe_count']:,}", _same(unchanged, "probe_count")),
         ("requests to the metadata service", f"{first['call_count']:,}", _same(unchanged, "call_count")),
@@ -148,10 +152,6 @@ def _size(record: dict[str, Any]) -> str:
 
 def _same(records: Sequence[dict[str, Any]], name: str) -> str:
     return " or ".join(sorted({f"{record[name]:,}" for record in records}))
-
-
-def _spread(seconds: Sequence[float]) -> str:
-    return f"{statistics.median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f})"
 
 
 def _beyond(refreshes_s: Sequence[float], empties_s: Sequence[float]) -> str:

@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from flows.benchmark_runs import Run, measured, peak_bytes
+from flows.benchmark_runs import Run, measured
+from tasks.core.memory import peak_memory_bytes
 
 BATCHES_AT_ONCE = 2
 """As a refresh does it: while one batch is being saved, the other keeps the workers busy."""
@@ -177,13 +178,26 @@ def discovery_stage(request: Request) -> Run:
     return dataclasses.replace(run, item_count=listed, found={**run.found, **counters})
 
 
+def refresh_as_flow(request: Request) -> Run:
+    """A refresh as the Prefect flow that it is; how far its stages were is sampled."""
+    from flows.benchmark_orchestration import as_flow
+
+    return as_flow(**request)
+
+
+def refresh_plainly(request: Request) -> Run:
+    """The same steps as functions that are called."""
+    from flows.benchmark_orchestration import plainly
+
+    return plainly(**request)
+
+
 def _with_peak(work: Callable[[], int]) -> Run:
     """The run, and by how much it made this process larger than its imports had."""
-    before = peak_bytes()
+    before_bytes = peak_memory_bytes()
     run = measured(work)
-    after = peak_bytes()
-    grown = None if before is None or after is None else after - before
-    return dataclasses.replace(run, peak_bytes=after, found={"grown_bytes": grown})
+    after_bytes = peak_memory_bytes()
+    return dataclasses.replace(run, peak_bytes=after_bytes, found={"grown_bytes": after_bytes - before_bytes})
 
 
 def _paths(request: Request) -> list[bytes]:
@@ -192,7 +206,18 @@ def _paths(request: Request) -> list[bytes]:
 
 SUBJECTS: dict[str, Callable[[Request], Run]] = {
     function.__name__: function
-    for function in (probe_stage, probe_engine, pyav_open, probe_once, bare_scandir, os_walk, walk, discovery_stage)
+    for function in (
+        probe_stage,
+        probe_engine,
+        pyav_open,
+        probe_once,
+        bare_scandir,
+        os_walk,
+        walk,
+        discovery_stage,
+        refresh_as_flow,
+        refresh_plainly,
+    )
 }
 
 

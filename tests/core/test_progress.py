@@ -112,3 +112,108 @@ def test_what_was_never_counted_is_not_taken_back():
     progress.reopen("discover", 2)
 
     assert [(0, 0), (1_000, 2)] == [(stage.done, stage.failed) for stage in progress.snapshot()]
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def advanced(progress: Progress, clock: Clock, *at_s: float, done: int = 1) -> StageProgress:
+    """The stage after ``done`` items at each of these times."""
+    for clock.now_s in at_s:
+        progress.advance("probe", done)
+    (stage,) = progress.snapshot()
+    return stage
+
+
+def test_a_slow_beginning_is_forgotten():
+    """
+    Nothing for 10 s, then 10 items a second: at 30 s the other 200 of 400 take 20 s, not 30.
+    """
+    clock = Clock()
+    progress = Progress(clock)
+    progress.begin("probe", 400)
+
+    stage = advanced(progress, clock, *(10 + tenth / 10 for tenth in range(1, 201)))
+
+    assert (200, 30.0) == (stage.done, clock.now_s)
+    assert 20.0 == pytest.approx(stage.remaining_s(30.0))
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3, 4, 7, 8])
+def test_batches_that_end_together_are_not_taken_for_speed(rounds):
+    """
+    Four threads end a batch of 500 each within 30 ms every 10 s: right after any of these rounds the rate is 200/s.
+    """
+    clock = Clock()
+    progress = Progress(clock)
+    progress.begin("probe", 100_000)
+
+    ends = [10 * number + thread / 100 for number in range(1, rounds + 1) for thread in range(4)]
+    stage = advanced(progress, clock, *ends, done=500)
+
+    assert 200.0 == pytest.approx(stage.rate_hz(clock.now_s), rel=0.01)
+
+
+def test_the_whole_stage_counts_when_it_has_finished():
+    """
+    100 items in 20 s are 5 a second, although all came in the second half at 10 a second.
+    """
+    clock = Clock()
+    progress = Progress(clock)
+    progress.begin("probe", 100)
+
+    stage = advanced(progress, clock, *(10 + tenth / 10 for tenth in range(1, 101)))
+
+    assert (True, 5.0) == (stage.finished, stage.rate_hz(clock.now_s))
+
+
+def test_what_an_earlier_execution_has_done_is_not_the_speed_of_this_one():
+    """
+    Of 1,000 items 900 were done before; one a second since: 10 are done in 10 s, the other 90 take 90 s more.
+    """
+    clock = Clock()
+    progress = Progress(clock)
+    progress.begin("probe", 1_000, done_before=900)
+
+    (begun,) = progress.snapshot()
+    stage = advanced(progress, clock, *range(1, 11))
+    finished = advanced(progress, clock, *range(11, 101))
+
+    assert (900, None) == (begun.done, begun.remaining_s(0.5))
+    assert (910, 1.0, 90.0) == (stage.done, stage.rate_hz(10.0), stage.remaining_s(10.0))
+    assert (True, 1.0) == (finished.finished, finished.rate_hz(100.0))
+
+
+def test_a_stage_that_was_done_before_has_finished():
+    """
+    A retry that finds all items of a stage done has nothing to wait for in it.
+    """
+    progress = Progress()
+
+    progress.begin("probe", 10, done_before=10)
+
+    (stage,) = progress.snapshot()
+    assert (10, True, 0.0) == (stage.done, stage.finished, stage.remaining_s(stage.started_s))
+
+
+def test_items_that_are_tried_again_were_work_all_the_same():
+    """
+    One item a second for 20 s, of which 12 failed: when these are tried again the rate is still one a second, so the
+    32 that are left of 40 take 32 s.
+    """
+    clock = Clock()
+    progress = Progress(clock)
+    progress.begin("probe", 40)
+    for clock.now_s in range(1, 21):
+        progress.advance("probe", failed=int(clock.now_s > 8))
+
+    progress.reopen("probe", 12)
+
+    (stage,) = progress.snapshot()
+    assert (8, 1.0, 32.0) == (stage.done, stage.rate_hz(20.0), stage.remaining_s(20.0))
