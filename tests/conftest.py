@@ -6,8 +6,12 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from tasks.standin.library import make_toy_library
 
 _CAPABILITY_VERSION = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
@@ -35,3 +39,19 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         assert 0 == libc.capset(header, before)
+
+
+@pytest.fixture(scope="session")
+def toy_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy library, encoded once for all processes of a test run; nobody changes it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each of pytest-xdist's processes has a folder of its own in it
+    library = folder / "toy" / "library"
+    library.parent.mkdir(exist_ok=True)
+    with FileLock(library.with_name("lock")):
+        if not library.exists():
+            made = library.with_name("made")
+            make_toy_library(made)
+            made.rename(library)
+    return library

@@ -33,11 +33,10 @@ DAY = timedelta(days=1)
 
 
 class Library:
-    """An empty warehouse in memory, to be filled with rows and asked."""
+    """A warehouse in memory, to be filled with rows and asked."""
 
-    def __init__(self):
-        self.connection = duckdb.connect()
-        self.connection.execute(as_sql()).fetchall()
+    def __init__(self, connection):
+        self.connection = connection
 
     def add(self, **tables):
         for name, rows in tables.items():
@@ -50,9 +49,20 @@ class Library:
         return self.connection.sql(sql).pl().rows()
 
 
+@pytest.fixture(scope="module")
+def empty_warehouse():
+    """All tables and views, without a row; making them takes longer than most tests here."""
+    with duckdb.connect() as connection:
+        connection.execute(as_sql()).fetchall()
+        yield connection
+
+
 @pytest.fixture
-def library():
-    return Library()
+def library(empty_warehouse):
+    """An empty library; what a test adds is taken back after it."""
+    empty_warehouse.begin()
+    yield Library(empty_warehouse)
+    empty_warehouse.rollback()
 
 
 def a_show(library):
@@ -675,7 +685,7 @@ class TestMissingFiles:
         """
         Three days ago the file was not found any more; the one that is there is not shown.
         """
-        three_days_ago = datetime.now(UTC) - timedelta(days=3)
+        three_days_ago = datetime.now(UTC) - timedelta(days=3, hours=1)  # the transaction began before now
         library.add(
             files=[a_file("a", missing_since_at=three_days_ago, size_bytes=9), a_file("b")],
             identities=[a_movie_name("a")],

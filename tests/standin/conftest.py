@@ -1,11 +1,12 @@
-"""One server and one toy library for all tests of the room that do not change them."""
+"""One server for all tests of the room, and a toy library of their own."""
 
 from __future__ import annotations
+
+import shutil
 
 import httpx
 import pytest
 
-from tasks.standin.library import make_toy_library
 from tasks.standin.running import StandIn, StandInOptions
 
 TOKEN = {"Authorization": "Bearer standin"}
@@ -38,7 +39,6 @@ def images(server):
 
 
 @pytest.fixture(scope="session")
-def toy_library(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("toy")
-    make_toy_library(folder)
-    return folder
+def toy_library(tmp_path_factory, toy_library):
+    """A copy, as a file of it is made anew here; how libraries are made is what the room is about."""
+    return shutil.copytree(toy_library, tmp_path_factory.mktemp("toy") / "library")

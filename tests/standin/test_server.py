@@ -8,8 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -458,13 +460,17 @@ class TestLog:
         """
         Four clients at once, each with a connection of its own, are four of both.
         """
-        with StandIn(StandInOptions(latency_s=0.3)) as server:
+        together = threading.Barrier(4)
 
-            def ask(_):
-                return httpx.get(f"{server.api_url}/movie/101", headers=TOKEN, trust_env=False).elapsed.total_seconds()
+        def ask(client):
+            together.wait()  # all have made their client, which takes long on a busy machine
+            return client.get("/movie/101").elapsed.total_seconds()
 
-            with ThreadPoolExecutor(4) as pool:
-                took_s = list(pool.map(ask, range(4)))
+        with StandIn(StandInOptions(latency_s=0.3)) as server, ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+            clients = [httpx.Client(base_url=server.api_url, headers=TOKEN, trust_env=False) for _ in range(4)]
+            for client in clients:
+                stack.enter_context(client)
+            took_s = list(pool.map(ask, clients))
             log = server.requests()
 
         assert (4, 4) == (log.max_concurrent, log.connections)
