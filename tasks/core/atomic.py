@@ -6,14 +6,18 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tasks.core.errors import StorageFull, StorageNotWritable
 
 TEMPORARY_PREFIX = ".tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, largest file of the file system or process
+
+_NO_FOOTER = "Invalid thrift: transport error"
+"""What Polars 2.1 says when it cannot write the end of a Parquet file, and also when it cannot read one."""
+_NEARLY_FULL_BYTES = 1024**2
 
 
 @contextmanager
@@ -31,7 +35,8 @@ def writing(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
         try:
-            yield temporary
+            with _unveiling_full(target.parent):
+                yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
             temporary.replace(target)
@@ -53,6 +58,17 @@ def _explaining(target: Path) -> Iterator[None]:
                 f"{target} cannot be written: {exc.strerror}; give this user the right to write in "
                 f"{target.parent} and run again"
             ) from exc
+        raise
+
+
+@contextmanager
+def _unveiling_full(folder: Path) -> Iterator[None]:
+    """Say that the disk is full where Polars does not: when there is room for all of a file but its footer."""
+    try:
+        yield
+    except Exception as exc:
+        if _NO_FOOTER in str(exc) and shutil.disk_usage(folder).free < _NEARLY_FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from exc
         raise
 
 
@@ -107,7 +123,8 @@ def writing_folder(target: Path) -> Iterator[Path]:
         temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
         temporary.mkdir()
         try:
-            yield temporary
+            with _unveiling_full(target.parent):
+                yield temporary
             for path in temporary.iterdir():
                 with path.open("rb") as written:
                     os.fsync(written.fileno())
@@ -116,3 +133,25 @@ def writing_folder(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     fsync_folder(target.parent)
+
+
+def clear_away(folder: Path, *, is_deep: bool, besides: Collection[Path] = ()) -> None:
+    """Remove what writers have left half done in ``folder`` when they were killed; nobody may write there meanwhile.
+
+    What cannot be removed stays: the next one who writes there will be told why.
+
+    Args:
+        is_deep: also in all folders below.
+        besides: folders that are not entered.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (name for name in (*folders, *files) if name.startswith(TEMPORARY_PREFIX)):
+            leftover = Path(place, name)
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    leftover.unlink()
+        if not is_deep:
+            return
+        folders[:] = [n for n in folders if not n.startswith(TEMPORARY_PREFIX) and Path(place, n) not in besides]

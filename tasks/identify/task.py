@@ -11,7 +11,7 @@ from tasks.staging import Batch, BatchResult, Ledger, Outcome
 from tasks.step import step
 
 
-@step("identify", run_name="identify {batch.name}")
+@step("identify", run_name="identify {batch.name} (files: {batch.item_count})")
 def identify(batch: Batch, settings: IdentifySettings) -> BatchResult:
     """Read the names of a batch of files (``file_id, path, path_bytes, root, root_bytes``) into ``identities``.
 

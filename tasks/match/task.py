@@ -13,7 +13,7 @@ PART = 200
 """Titles that are saved together."""
 
 
-@step("match", run_name="match {batch.name}")
+@step("match", run_name="match {batch.name} (titles: {batch.item_count})")
 def match(batch: Batch, settings: ScrapeSettings, data_dir: str) -> BatchResult:
     """Decide for every title key of ``batch`` which title of TMDB it is.
 

@@ -21,7 +21,7 @@ IMAGE_ADDRESS = "image_address"
 """Stage under which the cost of asking for the address of the pictures is kept."""
 
 
-@step("scrape", run_name="scrape {batch.name}")
+@step("scrape", run_name="scrape {batch.name} (titles: {batch.item_count})")
 def scrape_titles(batch: Batch, settings: ScrapeSettings, data_dir: str) -> BatchResult:
     """Fetch the titles of ``batch`` and write rows of every table that belongs to them.
 
@@ -32,7 +32,7 @@ def scrape_titles(batch: Batch, settings: ScrapeSettings, data_dir: str) -> Batc
     return _scrape(batch, settings, data_dir, id_column="title_id", settle=fetch.titles)
 
 
-@step("collections", run_name="collections {batch.name}")
+@step("collections", run_name="collections {batch.name} (collections: {batch.item_count})")
 def scrape_collections(batch: Batch, settings: ScrapeSettings, data_dir: str) -> BatchResult:
     """Fetch the collections of ``batch``; otherwise as :func:`scrape_titles`.
 

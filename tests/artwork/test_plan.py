@@ -11,7 +11,7 @@ from tasks.core.ids import artwork_id
 from tasks.core.settings import ArtworkSettings
 from tasks.schema.files import Files, Identities, PresentFiles
 from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted, Matches, Titles
-from tasks.staging import known_path, write_staged
+from tasks.staging import known_path, read_staged, write_staged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHOW = "show:tmdb:1"
@@ -163,3 +163,29 @@ def test_pictures_of_a_run_that_died_are_not_downloaded_again(library, tmp_path)
     write_staged({Artwork: Artwork.frame([kept_row(tmp_path, a_poster())])}, staging=dead, stage="artwork")
 
     assert (2, ["/e1.jpg"]) == planned(library(scraped=[a_poster(), a_still(1)]), tmp_path)
+
+
+def test_pictures_of_a_run_that_died_get_their_rows(library, tmp_path):
+    """
+    The dead run never loaded what it fetched: its rows are staged again, so that this run loads them.
+    """
+    dead = library(run="dead")
+    write_staged({Artwork: Artwork.frame([kept_row(tmp_path, a_poster())])}, staging=dead, stage="artwork")
+    staging = library(scraped=[a_poster()])
+
+    planned(staging, tmp_path)
+
+    assert [wanted_row(a_poster())["artwork_id"]] == read_staged(Artwork, staging=staging)["artwork_id"].to_list()
+
+
+def test_rows_that_are_loaded_are_not_staged_again(library, tmp_path):
+    """
+    Also where the folder of the run that loaded them still lies there, as after failures: an unchanged library costs no
+    write.
+    """
+    loaded = kept_row(tmp_path, a_poster())
+    write_staged({Artwork: Artwork.frame([loaded])}, staging=library(run="earlier"), stage="artwork")
+    staging = library(known={ArtworkWanted: [wanted_row(a_poster())], Artwork: [loaded]})
+
+    assert (1, []) == planned(staging, tmp_path)
+    assert 0 == read_staged(Artwork, staging=staging).height

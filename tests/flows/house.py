@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,11 @@ from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
 
 TOKEN = StandInOptions().token
-OURS = ("REELHOUSE_", "PREFECT_", "TMDB_")
+OURS = ("REELHOUSE_", "PREFECT_", "TMDB_", "COLUMNS", "LINES")
+"""How variables begin that change what a command does; the last two are the size of a terminal it does not have."""
+
+ABOUT_RUNS = {"runs", "run_stages", "run_roots", "run_skips", "file_events", "failures", "quarantine", "responses"}
+"""Tables about runs; all others are about the library."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,16 @@ def lean(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(modules)}
 
 
+def copy_records(home: Path, folder: Path) -> None:
+    """Copy the records of a Prefect server, which may be running, from its folder to another one."""
+    folder.mkdir(parents=True)
+    with (
+        closing(sqlite3.connect(home / "prefect.db")) as records,
+        closing(sqlite3.connect(folder / "prefect.db")) as copied,
+    ):
+        records.backup(copied)
+
+
 def a_copy(library: Path, folder: Path) -> Path:
     """A copy of a library that a test may change."""
     return Path(shutil.copytree(library, folder / "library"))
@@ -172,6 +188,18 @@ def processes_of(folder: Path) -> dict[int, str]:
         except OSError:  # it has just ended
             continue
     return found
+
+
+def about_the_library(house: House) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of all tables about the library, without the times of the runs: equal for equal libraries."""
+    columns = house.rows(
+        "SELECT table_name, string_agg('\"' || column_name || '\"', ', ') FROM duckdb_columns() "
+        "WHERE NOT internal AND data_type NOT LIKE 'TIMESTAMP%' AND table_name IN "
+        "(SELECT table_name FROM duckdb_tables() WHERE NOT internal) GROUP BY table_name"
+    )
+    tables = {name: named for name, named in columns if name not in ABOUT_RUNS and not name.startswith("_")}
+    assert {"files", "probes", "identities", "titles", "episodes", "credits", "artwork"} <= set(tables)
+    return {name: house.rows(f"SELECT {named} FROM {name} ORDER BY ALL") for name, named in tables.items()}
 
 
 def until(condition: Callable[[], Any], *, within_s: float) -> Any:

@@ -76,7 +76,7 @@ def test_it_is_failed_in_prefect_after_all_that_could_be_done(mended, prefect):
     by_state = {run["name"]: run["state_type"] for run in task_runs}
     failed = {name for name, state in by_state.items() if state == "FAILED"}
     assert "FAILED" == ask_prefect(prefect, f"/flow_runs/{run_id}")["state_type"]
-    assert {"scrape 0000", "artwork 0000"} == failed
+    assert {"scrape 0000 (titles: 4)", "artwork 0000 (pictures: 23)"} == failed
     assert {"FAILED", "COMPLETED"} == set(by_state.values())
     assert mended.faulty.record["task_run_count"] == len(task_runs)
 

@@ -18,7 +18,7 @@ from tasks.standin.faults import RequestLog
 from tasks.standin.library import toy_facts
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
-from tests.flows.house import TOKEN, Done, House, a_house, processes_of, until
+from tests.flows.house import TOKEN, Done, House, a_house, about_the_library, copy_records, processes_of, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
 
@@ -65,13 +65,14 @@ class Endings:
 
 
 @pytest.fixture(scope="module")
-def endings(tmp_path_factory, prefect, toy_library) -> Endings:
+def endings(tmp_path_factory, prefect, first_start, toy_library) -> Endings:
     """Three refreshes at once, each with a server of its own and a slow service, each ended in its own way."""
     with ExitStack() as stack:
 
         def started(name: str, latency_s: float) -> tuple[House, StandIn, subprocess.Popen[str]]:
             service = stack.enter_context(StandIn(StandInOptions(latency_s=latency_s)))
             house = a_house(tmp_path_factory.mktemp(name), None, service, REELHOUSE_SCRAPE__CONNECTIONS="1")
+            copy_records(first_start, house.data.prefect)
             process = house.start("refresh", toy_library)
             stack.callback(process.kill)
             return house, service, process
@@ -205,15 +206,8 @@ def test_after_a_kill_the_tables_are_those_of_an_undisturbed_run(endings, refres
     """
     All tables about the library are equal, the times of the runs aside.
     """
-    columns = refreshed.house.rows(
-        "SELECT table_name, string_agg('\"' || column_name || '\"', ', ') FROM duckdb_columns() "
-        "WHERE NOT internal AND data_type NOT LIKE 'TIMESTAMP%' AND table_name IN "
-        "(SELECT table_name FROM duckdb_tables() WHERE NOT internal) GROUP BY table_name"
-    )
-    about_runs = {"runs", "run_stages", "run_roots", "run_skips", "file_events", "failures", "quarantine", "responses"}
-    tables = {name: named for name, named in columns if name not in about_runs and not name.startswith("_")}
+    expected, found = about_the_library(refreshed.house), about_the_library(endings.killed.ended.house)
 
-    assert {"files", "probes", "identities", "titles", "episodes", "credits", "artwork"} <= set(tables)
-    for name, named in tables.items():
-        query = f"SELECT {named} FROM {name} ORDER BY ALL"
-        assert refreshed.house.rows(query) == endings.killed.ended.house.rows(query), name
+    assert set(expected) == set(found)
+    for name, rows in expected.items():
+        assert rows == found[name], name
