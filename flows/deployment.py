@@ -12,12 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import construct_schedule
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Pending
 from prefect.types.entrypoint import EntrypointType
+from prefect.utilities.callables import parameter_schema
 from tzlocal import get_localzone_name
 
 from flows.refresh import refresh
@@ -98,10 +100,22 @@ def begin_run(client: SyncPrefectClient, parameters: Mapping[str, Any], settings
 
 
 def _deployment_id(client: SyncPrefectClient, settings: Settings) -> UUID:
-    """The deployment on the server; made where there is none, left alone where a person has set a schedule."""
+    """The deployment on the server: made where there is none, its schedule left alone where there is one.
+
+    One that another version of this program has made may know other parameters; it is told those of today.
+    """
+    schema = parameter_schema(refresh).model_dump(mode="json")
+    name = f"{refresh.name}/{library_name(settings)}"
     try:
-        return client.read_deployment_by_name(f"{refresh.name}/{library_name(settings)}").id
+        found = client.read_deployment_by_name(name)
     except ObjectNotFound:
-        made = deployment_of((), settings, is_scheduled=False).apply()
+        try:
+            made = deployment_of((), settings, is_scheduled=False).apply()
+        except PrefectHTTPStatusError:  # somebody else may have made it at this moment
+            return client.read_deployment_by_name(name).id
         assert isinstance(made, UUID)  # a coroutine only where an event loop is running
         return made
+    if found.parameter_openapi_schema != schema:
+        update = DeploymentUpdate(parameter_openapi_schema=schema, version=version("reelhouse"))
+        client.update_deployment(found.id, update)
+    return found.id

@@ -118,6 +118,8 @@ def why_not_again(data_dir: Path, record: Mapping[str, Any]) -> str | None:
         return None
     if record["state"] == "completed":
         return "all of this run is done; to look again, start a new one"
+    if record["state"] == "incomplete" and not any(row["is_transient"] for row in record.get("failures", ())):
+        return "what failed in it does not go better by doing it again; `reelhouse failures` says what helps"
     raise Refused("what this run has left was removed after two weeks, so it cannot go on; start a new one")
 
 

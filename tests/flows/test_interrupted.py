@@ -79,14 +79,14 @@ def endings(tmp_path_factory, prefect, first_start, toy_library) -> Endings:
 
         killed_house, killed_service, killed_process = started("killed", STEADY_S)
         slow = {number: started(number.name, SLOW_S) for number in (signal.SIGINT, signal.SIGTERM)}
-        assert until(lambda: killed_service.requests().entries, within_s=90)
+        assert until(lambda: killed_service.requests().entries, within_s=240)
         second = killed_house.refresh(toy_library, token=TOKEN)
-        assert until(lambda: killed_service.requests().count("movie"), within_s=60)
+        assert until(lambda: killed_service.requests().count("movie"), within_s=180)
         ended = ended_by(signal.SIGKILL, killed_house, killed_process)
         requests = killed_service.requests()
         by_signal = {}
         for number, (house, service, process) in slow.items():
-            assert until(lambda service=service: service.requests().entries, within_s=90)
+            assert until(lambda service=service: service.requests().entries, within_s=240)
             by_signal[number] = ended_by(number, house, process)
         killed_service.clear()
         variables = {**killed_house.variables, "PREFECT_API_URL": prefect.api_url}

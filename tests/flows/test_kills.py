@@ -49,6 +49,8 @@ KILLS_A_LIFE = 4
 MOST_DONE = 150
 """A first refresh of the toy library makes some 170 files and sends 37 requests."""
 LATENCY_S = 0.1
+LOOK_EVERY_S = 0.04
+"""Looking more often would take the processor from those who are looked at."""
 STAGES = ("known", "discover", "probe", "match", "scrape", "collections", "artwork", "plan_events", "collected")
 """Folders of a run's staging, in the order in which they appear."""
 Question = tuple[Any, ...]
@@ -127,7 +129,7 @@ def killed(house: House, service: StandIn, command: str, arguments: list[Any], c
     witness = Witness(house, service)
     process = house.start(*arguments, "--json")
     while process.poll() is None and witness.look() < moment:
-        time.sleep(0.01)
+        time.sleep(LOOK_EVERY_S)
     time.sleep(more_s)
     ended = process.poll()
     stop(process, house)
