@@ -101,7 +101,7 @@ class House:
             capture_output=True,
             env=environment,
             cwd=self.data.path.parent,
-            timeout=280,
+            timeout=600,
             check=False,
             **options,
         )

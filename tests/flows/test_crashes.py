@@ -19,7 +19,7 @@ from tests.flows.house import Done, House, a_house, about_the_library, copy_reco
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here"),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(1_500),
 ]
 
 SLOW_S = 0.4

@@ -17,7 +17,7 @@ from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
 from tests.flows.house import Done, House, a_house, ask_prefect, states
 
-pytestmark = pytest.mark.timeout(600)  # one story of many refreshes, each in processes of its own
+pytestmark = pytest.mark.timeout(1_500)  # one story of many refreshes, each in processes of its own
 
 FILE_COUNT = 40
 

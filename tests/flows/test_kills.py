@@ -40,7 +40,7 @@ from tests.flows.house import TOKEN, Done, House, a_house, about_the_library, as
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1_500),
 ]
 
 SEEDS = (1, 2)

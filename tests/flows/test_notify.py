@@ -279,7 +279,7 @@ finally:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         assert 0 == ended.returncode, ended.stderr
         return ended

@@ -50,7 +50,7 @@ from tests.flows.prefect_ui import PrefectUi, a_browser, chromium
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="Chromium is not installed (Debian: apt-get install chromium)"),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1_500),
 ]
 
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
@@ -465,7 +465,7 @@ def retry_with_prefect(serve: Served, run_id: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {"PREFECT_API_URL": serve.server.api_url, "DO_NOT_TRACK": "1"}
     command = [sys.executable, "-m", "prefect", "--no-prompt", "flow-run", "retry", run_id]
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
 
 
 def test_a_second_run_is_skipped_and_says_so(cut):
