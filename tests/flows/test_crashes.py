@@ -25,7 +25,7 @@ pytestmark = [
 SLOW_S = 0.4
 WORKER = "tasks.probe.worker"
 SERVER = "prefect server start"
-RUN_S = 120.0
+RUN_S = 400.0
 
 
 @dataclass(frozen=True)

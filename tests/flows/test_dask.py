@@ -57,7 +57,7 @@ def a_cluster(folder: Path, environment: dict[str, str]) -> Iterator[Cluster]:
         workers = tuple(
             started("worker", "--no-nanny", "--nthreads", "6", "--local-directory", str(folder)) for _ in range(2)
         )
-        assert until(lambda: log.read_text().count("Registered to:") == 2, within_s=60), log.read_text()
+        assert until(lambda: log.read_text().count("Registered to:") == 2, within_s=240), log.read_text()
         yield Cluster(json.loads(file.read_text())["address"], workers)
 
 
@@ -91,11 +91,11 @@ def survived(tmp_path_factory, prefect, toy_library) -> Iterator[Survived]:
             house = House(house.data, {**house.variables, "REELHOUSE_FLOW__DASK_SCHEDULER": cluster.address})
             process = house.start("refresh", toy_library, "--json")
             try:
-                asking = until(lambda: [worker for worker in cluster.workers if asks(worker, port)], within_s=100)
+                asking = until(lambda: [worker for worker in cluster.workers if asks(worker, port)], within_s=300)
                 assert asking
                 killed = asking[0]
                 killed.send_signal(signal.SIGKILL)
-                stdout, stderr = process.communicate(timeout=150)
+                stdout, stderr = process.communicate(timeout=600)
             finally:
                 process.kill()
                 process.communicate()

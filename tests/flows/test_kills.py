@@ -133,7 +133,7 @@ def killed(house: House, service: StandIn, command: str, arguments: list[Any], c
     time.sleep(more_s)
     ended = process.poll()
     stop(process, house)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     if ended is not None:
         return Done(ended, stdout.encode(), stderr)
     left = until_gone(house)
