@@ -40,7 +40,9 @@ def choose(run: Run, items: Mapping[str, int], *, when: str) -> Settings:
     if kept.exists():
         return Settings.model_validate_json(kept.read_bytes())
     roots = read_staged(RootListings, staging=Path(run.staging), stage="discover").select("profile", "device").rows()
-    costs = learnt(past_runs(run.data))
+    if run.costs is None:  # reading the timings of past runs once is enough
+        run.costs = learnt(past_runs(run.data))
+    costs = run.costs
     host = httpx.URL(run.settings.scrape.base_url).host
     adapted = adapt(
         run.settings, Facts(machine_of(roots), items=items, item_s=costs.item_s, call_s=costs.call_s.get(host))

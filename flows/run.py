@@ -99,7 +99,7 @@ def run_retry(run_id: str | None, settings: Settings, *, as_json: bool, quiet: b
     """Redo what is not done of a run and print the report; returns the exit status.
 
     Args:
-        run_id: the run; the newest one that has something to redo by default. Its own settings hold.
+        run_id: the run; the newest one by default. Its own settings hold.
         settings: where the data folder is.
         as_json: progress and report as JSON lines.
         quiet: no progress.

@@ -22,6 +22,7 @@ from tasks.core.paths import Confirmed, Folders
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
 from tasks.staging import Batch, BatchResult, Ledger, Results, settled_count
+from tasks.timings.costs import Costs
 
 Door = Task[..., Any]
 """A step over a batch; it gives a ``BatchResult``."""
@@ -41,6 +42,8 @@ class Run:
     states: list[State[Any]] = field(default_factory=list)
     stages: dict[str, StageTask] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    costs: Costs | None = None
+    """What past runs teach, once that was asked."""
     image_base_url: str | None = None
     """Where pictures are, once the service was asked."""
     task_run_count: int = 0
