@@ -28,10 +28,11 @@ ui: $(VENV)/.run ## open the Prefect UI with the history of your runs (demo runs
 notebook: $(VENV)/.notebook ## open the notebooks in Jupyter
 	@$(BIN)/jupyter lab notebooks/01_last_run.ipynb $(ARGS)
 
-# A process for each core, but few: each that gets tests of whole refreshes has a Prefect server of its own (300 MB).
+# A process more than there are cores, as tests of whole refreshes wait a third of their time, but few: each that gets
+# such tests has a Prefect server of its own (300 MB).
 # The tests of a file stay together, as they share what takes long to make; files in their order, as the long ones of
 # tests/flows should not come last. In one process, for a debugger: make test ARGS='-n 0 tests/probe'
-PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4))) --dist loadfile --no-loadscope-reorder
 
 test: check ## all checks and tests (the first time, minutes more for the tools)
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

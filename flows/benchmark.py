@@ -23,6 +23,7 @@ from flows.benchmark_runs import machine, spread
 from flows.parameters import PROJECT
 from flows.server import serving
 from flows.show import record_of
+from tasks.core.clock import utc_now
 from tasks.core.errors import StorageNotWritable
 from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
@@ -165,18 +166,16 @@ def _beyond(refreshes_s: Sequence[float], empties_s: Sequence[float]) -> str:
 
 def _empty_flow(home: Path) -> None:
     """What a flow that does nothing costs: the server's start, Prefect's import, one flow run."""
-    from flows.run import hand_over, quieten_prefect
+    from flows.run import hand_over, quieten_prefect, without_heartbeat
 
     quieten_prefect(debug=False)
     with serving(home):
-        from prefect import flow
+        from flows.benchmark_empty import nothing
 
-        @flow(name="nothing")
-        def nothing() -> None:
-            """Do nothing."""
-
-        state: Any = nothing(return_state=True)
-        hand_over(str(state.state_details.flow_run_id))
+        since = utc_now()
+        with without_heartbeat():
+            state: Any = nothing(return_state=True)
+        hand_over(str(state.state_details.flow_run_id), since=since, task_run_count=0)
 
 
 if __name__ == "__main__":

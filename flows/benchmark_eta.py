@@ -59,19 +59,22 @@ def sampling(source: Progress) -> Iterator[Sampled]:
 
 
 def eta_errors(samples: Samples) -> list[dict[str, Any]]:
-    """``stage, items, took_s, errors`` of every stage that took long enough and whose items were counted.
+    """``stage, items, took_s, errors, beside`` of every stage that took long enough and whose items were counted.
 
     An error is what a person was told over what was really left, minus 1, when the share of the items was first seen
-    to be done: 0.5 for 15 s told and 10 s left. ``None`` where nothing was left by then.
+    to be done: 0.5 for 15 s told and 10 s left. ``None`` where nothing was left by then. Beside it were the stages that
+    ended while it was at work, and left the machine to it.
     """
     found = []
+    ends = {name: seen[-1][1].finished_s for name, seen in samples.items()}
     for name, seen in samples.items():
         last = seen[-1][1]
         if last.finished_s is None or not last.total or last.finished_s - last.started_s < SHORTEST_S:
             continue
         errors = [_error(seen, last.finished_s, share) for share in SHARES]
         took_s = last.finished_s - last.started_s
-        found.append({"stage": name, "items": last.total, "took_s": took_s, "errors": errors})
+        beside = [other for other, end in ends.items() if end and last.started_s < end < last.finished_s]
+        found.append({"stage": name, "items": last.total, "took_s": took_s, "errors": errors, "beside": beside})
     return found
 
 
@@ -98,7 +101,7 @@ def eta_rows(what: str, runs: Sequence[Sequence[Mapping[str, Any]]]) -> list[Seq
                 f"{found[0]['items']:,}",
                 middle_and_range([stage["took_s"] for stage in found], unit=" s"),
                 *(_percents(values) for values in errors),
-                "not an even load" if name in UNEVEN else _verdict(errors),
+                "not an even load" if name in UNEVEN else _verdict(errors, found[0]["beside"]),
             )
         )
     return rows
@@ -111,11 +114,13 @@ def _percents(errors: Sequence[float]) -> str:
     return f"{middle} %" if len(errors) == 1 else f"{middle} % ({' to '.join(ends)})"
 
 
-def _verdict(errors: Sequence[Sequence[float]]) -> str:
+def _verdict(errors: Sequence[Sequence[float]], beside: Sequence[str]) -> str:
     medians = [abs(statistics.median(values)) for values in errors if values]
     if not medians:
         return "not measured"
-    return "kept" if max(medians) <= ERROR_BUDGET_RATIO else "NOT KEPT"
+    if max(medians) <= ERROR_BUDGET_RATIO:
+        return "kept"
+    return f"not an even load: {', '.join(beside)} ended meanwhile" if beside else "NOT KEPT"
 
 
 def middle_and_range(values: Sequence[float], *, unit: str) -> str:

@@ -54,7 +54,7 @@ POSTERS_SHOWN = 6
 POSTER_SIZE = "w342"
 """One of the sizes in which TMDB serves posters (https://developer.themoviedb.org/docs/image-basics, November 2026)."""
 TITLES_SHOWN = 20
-UPDATE_EVERY_S = 1.0
+UPDATE_EVERY_S = 2.0
 FAREWELL_S = 2.0
 """The last states of the stages are waited for so long when the run ends: a server that is away must not hold it up."""
 
@@ -122,7 +122,7 @@ def set_tags(settings: Settings, folders: Sequence[tuple[str, str]]) -> None:
 def publishing_progress(source: Progress = progress) -> Iterator[None]:
     """Keep a progress artifact for every stage of ``source`` until the block ends; its last state also after an error.
 
-    At most one of them is changed a second. A stage without work has none. A server that is away costs the run two
+    One of them is changed every two seconds. A stage without work has none. A server that is away costs the run two
     seconds at its end. Outside of a flow run nothing is published.
     """
     context = FlowRunContext.get()

@@ -6,7 +6,9 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from flows.interrupt import Interrupted, interrupted_by_signals
@@ -14,6 +16,7 @@ from flows.server import is_free, running_server, serving
 from flows.show import record_of, show_record
 from flows.status import EXIT_FAILED_ITEMS, EXIT_STOPPED
 from flows.terminal import pick_mode, showing
+from tasks.core.clock import utc_now
 from tasks.core.errors import RefreshError, Refused
 from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, from_parameter
@@ -21,7 +24,7 @@ from tasks.core.settings import Settings
 from tasks.core.units import printable
 from tasks.warehouse.runs import why_not_again
 
-HAND_OVER_TIMEOUT_S = 30.0
+HAND_OVER_TIMEOUT_S = 10.0
 LAST_WORDS_TIMEOUT_S = 3.0
 
 
@@ -146,18 +149,20 @@ def _execute(data: DataFolder, begin: Callable[[], Any], *, as_json: bool, quiet
         from flows.refresh import refresh
 
         flow_run = begin()
-        run_id = str(flow_run.id)
+        run_id, since = str(flow_run.id), utc_now()
         try:
-            with showing(pick_mode(json=as_json, quiet=quiet, isatty=sys.stderr.isatty())):
+            with without_heartbeat(), showing(pick_mode(json=as_json, quiet=quiet, isatty=sys.stderr.isatty())):
                 state: Any = run_flow(refresh, flow_run=flow_run, return_type="state")
         except (KeyboardInterrupt, Interrupted):
             _drain(LAST_WORDS_TIMEOUT_S)
             raise
-        hand_over(run_id)
+        record = record_of(data, run_id)
+        if state.name == "Skipped" or (record and record["state"] not in ("completed", "incomplete")):
+            record = None  # that of an earlier execution, or of one that was stopped
+        hand_over(run_id, since=since, task_run_count=record["task_run_count"] if record else 0)
     if state.name == "Skipped":
         raise Refused(str(state.message))
-    record = record_of(data, run_id)
-    if record is None or not record.get("is_loaded") or record["state"] not in ("completed", "incomplete"):
+    if record is None or not record.get("is_loaded"):
         _raise_cause(state.result(raise_on_failure=False))
         return EXIT_STOPPED
     show_record(data, record, as_json=as_json)
@@ -245,29 +250,53 @@ def quieten_prefect(*, debug: bool) -> None:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG")
 
 
+@contextmanager
+def without_heartbeat() -> Iterator[None]:
+    """Let flow runs of this process send no heartbeat: its thread sleeps for whole seconds, which a run's end awaits.
+
+    That a run has died is known without: by the warehouse's lock (``flows.endings``).
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
 def _import_flow() -> None:
     """Import the flow and with it Prefect, which reads its environment then: that must name the server by now."""
     importlib.import_module("flows.refresh")
 
 
-def hand_over(flow_run_id: str) -> None:
+def hand_over(flow_run_id: str, *, since: datetime, task_run_count: int) -> None:
     """Wait until the server has recorded the run: what Prefect still holds when the server stops would be lost.
 
-    Logs and states travel in the background; the server records about 50 task runs a second.
+    Logs and states travel in the background; the server records about 50 task runs a second. Given up when for ten
+    seconds no further one comes: a task that a dead machine was at work on never ends.
+
+    Args:
+        since: when this execution of the run began; earlier ones have task runs of their own.
+        task_run_count: how many task runs it had; 0 if nobody knows.
     """
     import httpx
+    from prefect.client.schemas.objects import TERMINAL_STATES
 
     _drain(HAND_OVER_TIMEOUT_S)
-    question = {
-        "flow_runs": {"id": {"any_": [flow_run_id]}},
-        "task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}},
-    }
-    deadline = time.monotonic() + HAND_OVER_TIMEOUT_S
+    run = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
+    at_work = {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}}
+    ended = {"state": {"type": {"any_": [state.name for state in TERMINAL_STATES]}}}
+    most, deadline = -1, time.monotonic() + HAND_OVER_TIMEOUT_S
     with httpx.Client(base_url=os.environ["PREFECT_API_URL"], timeout=10, trust_env=False) as client:
+
+        def count(which: dict[str, Any]) -> int:
+            answer = client.post("/task_runs/count", json=run | {"task_runs": which})
+            return int(answer.json()) if answer.is_success else -1
+
         while time.monotonic() < deadline:
-            answer = client.post("/task_runs/count", json=question)
-            if answer.is_success and answer.json() == 0:
+            ended_count = count(ended | {"start_time": {"after_": since.isoformat()}})
+            if ended_count >= task_run_count and count(at_work) == 0:
                 return
+            if ended_count > most:
+                most, deadline = ended_count, time.monotonic() + HAND_OVER_TIMEOUT_S
             time.sleep(0.2)
 
 

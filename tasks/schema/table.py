@@ -89,22 +89,7 @@ class Table(pa.DataFrameModel):
     @classmethod
     def columns(cls) -> list[Column]:
         """The columns in the order of their definition."""
-        found = []
-        for name, spec in cls.to_schema().columns.items():
-            metadata = spec.metadata or {}
-            dtype = spec.dtype.type
-            found.append(
-                Column(
-                    name=name,
-                    duckdb_type=duckdb_type(dtype),
-                    dtype=dtype,
-                    nullable=bool(spec.nullable),
-                    key=bool(metadata.get("key")),
-                    unit=metadata.get("unit"),
-                    words=spec.description or "",
-                )
-            )
-        return found
+        return list(_columns(cls))
 
     @classmethod
     def key(cls) -> list[str]:
@@ -124,7 +109,7 @@ class Table(pa.DataFrameModel):
             KeyError: a row names a column that the table does not have.
             TypeError: a value does not fit its column's type.
         """
-        dtypes = _dtypes(cls)
+        dtypes = cls.dtypes()
         rows = list(rows)
         gaps: dict[str, None] = {}
         for row in rows:
@@ -147,15 +132,30 @@ class Table(pa.DataFrameModel):
         lacking = [c for c in cls.columns() if c.name not in frame.columns]
         if any(not c.nullable for c in lacking):
             raise ValueError(f"{cls.table_name()} lacks {[c.name for c in lacking]}")
-        dtypes = _dtypes(cls)
+        dtypes = cls.dtypes()
         complete = frame.with_columns(pl.lit(None, dtype=c.dtype).alias(c.name) for c in lacking)
         return complete.select(list(dtypes)).cast(pl.Schema(dtypes))
 
 
 @functools.cache
-def _dtypes(table: type[Table]) -> dict[str, pl.DataType]:
+def _columns(table: type[Table]) -> tuple[Column, ...]:
     """Kept: a table never changes, and frames of it are made for every few hundred files."""
-    return table.dtypes()
+    found = []
+    for name, spec in table.to_schema().columns.items():
+        metadata = spec.metadata or {}
+        dtype = spec.dtype.type
+        found.append(
+            Column(
+                name=name,
+                duckdb_type=duckdb_type(dtype),
+                dtype=dtype,
+                nullable=bool(spec.nullable),
+                key=bool(metadata.get("key")),
+                unit=metadata.get("unit"),
+                words=spec.description or "",
+            )
+        )
+    return tuple(found)
 
 
 def duckdb_type(dtype: Any) -> str:

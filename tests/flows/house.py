@@ -165,10 +165,14 @@ def a_copy(library: Path, folder: Path) -> Path:
     return Path(shutil.copytree(library, folder / "library"))
 
 
-def ask_prefect(server: Server, path: str, question: Mapping[str, Any] | None = None) -> Any:
-    """What the API of a Prefect server answers."""
+def ask_prefect(server: Server, path: str, question: Any = None) -> Any:
+    """What the API of a Prefect server answers; asked again while its database is busy, as Prefect's client does."""
     with httpx.Client(base_url=server.api_url, trust_env=False, timeout=30) as client:
-        answer = client.get(path) if question is None else client.post(path, json=dict(question))
+        for wait_s in (0.5, 1.0, 2.0, 4.0, 0.0):
+            answer = client.get(path) if question is None else client.post(path, json=question)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(wait_s)
     return answer.raise_for_status().json()
 
 

@@ -49,7 +49,7 @@ def test_an_even_stage_tells_the_truth():
 
     (found,) = eta_errors({"probe": seen})
 
-    assert ("probe", 100, 100.0, [0.0, 0.0, 0.0]) == tuple(found.values())
+    assert ("probe", 100, 100.0, [0.0, 0.0, 0.0], []) == tuple(found.values())
 
 
 def test_an_error_is_told_over_left():
@@ -83,7 +83,7 @@ def test_medians_of_the_errors_keep_to_the_budget():
 
     def runs(after_half: float) -> list[list[dict[str, object]]]:
         return [
-            [{"stage": "probe", "items": 1_000, "took_s": 10.0, "errors": [error, after_half, None]}]
+            [{"stage": "probe", "items": 1_000, "took_s": 10.0, "errors": [error, after_half, None], "beside": []}]
             for error in (-0.1, 0.25, 0.6)
         ]
 
@@ -103,9 +103,23 @@ def test_what_cannot_be_judged_is_not(stage, errors, said):
     """
     Rows of large and small tables are no even load; a stage whose end came at once said nothing.
     """
-    (row,) = eta_rows("a run", [[{"stage": stage, "items": 10, "took_s": 4.0, "errors": errors}]])
+    (row,) = eta_rows("a run", [[{"stage": stage, "items": 10, "took_s": 4.0, "errors": errors, "beside": []}]])
 
     assert said == row[-1]
+
+
+def test_a_stage_that_had_company_is_no_even_load():
+    """
+    Two stages begin together, one ends half-way and leaves the machine to the other: that is said, and who it was.
+    """
+    both = [(75.0, a_stage(25)), (100.0, a_stage(50)), (110.0, a_stage(75)), (120.0, a_stage(100, finished_s=120.0))]
+    other = [(100.0, a_stage(100, finished_s=100.0))]
+
+    found = eta_errors({"probe": both, "identify": other})
+    rows = eta_rows("a run", [found])
+
+    assert {"probe": ["identify"], "identify": []} == {stage["stage"]: stage["beside"] for stage in found}
+    assert "not an even load: identify ended meanwhile" == rows[0][-1]
 
 
 def test_the_end_of_a_stage_is_sampled():

@@ -24,8 +24,8 @@ def test_a_deployment_of_an_older_version_is_told_todays_parameters(tmp_path, pr
     with httpx.Client(base_url=prefect.api_url, trust_env=False) as client:
         address = f"/deployments/{deployment['id']}"
         client.patch(address, json={"parameters": {}, "parameter_openapi_schema": older}).raise_for_status()
-        cron = {"schedule": {"cron": "0 3 * * *", "timezone": "UTC"}, "active": True}
-        client.post(f"{address}/schedules", json=[cron]).raise_for_status()
+    cron = {"schedule": {"cron": "0 3 * * *", "timezone": "UTC"}, "active": True}
+    ask_prefect(prefect, f"{address}/schedules", [cron])
     second = house.refresh(library, token=None)
 
     after = ask_prefect(prefect, name)

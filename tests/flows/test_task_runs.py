@@ -15,6 +15,7 @@ from pathlib import Path
 from prefect import flow, unmapped
 from prefect.task_runners import ThreadPoolTaskRunner
 from flows.run import hand_over
+from tasks.core.clock import utc_now
 from tasks.core.settings import DiscoverySettings
 from tasks.discovery.listing import entries_of
 from tasks.discovery.roots import check_roots
@@ -32,9 +33,10 @@ def many():
         future.wait()
     return len(batches)
 
+since = utc_now()
 state = many(return_state=True)
 run_id = str(state.state_details.flow_run_id)
-hand_over(run_id)
+hand_over(run_id, since=since, task_run_count=count)
 print(json.dumps({"run_id": run_id, "batches": state.result()}))
 """
 

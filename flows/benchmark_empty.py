@@ -1,0 +1,10 @@
+"""A flow that does nothing: what a run costs that has nothing to do."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+
+@flow(name="nothing")
+def nothing() -> None:
+    """Do nothing."""
