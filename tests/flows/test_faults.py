@@ -220,4 +220,4 @@ def test_the_report_words_the_failures(mended):
     assert "4 items failed and can be tried again" in said
     assert f"movie:tmdb:{CLOCKMAKERS_ID}" in said
     assert "503" in said
-    assert str(LOW_WATER_ID) not in said
+    assert f"movie:tmdb:{LOW_WATER_ID}" not in said
