@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -21,7 +22,7 @@ from tasks.core.settings import ArtworkSettings
 from tasks.core.stopwatch import span
 from tasks.http import client
 from tasks.http.client import Policy, Usage
-from tasks.http.loop import stream
+from tasks.http.loop import stream, window_of
 from tasks.schema.table import Table
 from tasks.schema.titles import Artwork, ArtworkWanted
 from tasks.staging import Outcome
@@ -29,6 +30,8 @@ from tasks.staging import Outcome
 Item = Mapping[str, Any]
 PLACE_COLUMNS = tuple(ArtworkWanted.dtypes())
 """What a row of ``artwork`` says about the place; the other columns are about the file."""
+SMALL_SIZES = {"poster": "w92", "backdrop": "w300", "logo": "w92", "still": "w92"}
+"""Kind -> a small size that TMDB has of it (https://developer.themoviedb.org/docs/image-basics, November 2026)."""
 _HASH_BYTES = 32
 
 
@@ -44,18 +47,26 @@ class Settled:
 class Wanted:
     """One picture and the places that want it."""
 
-    url: str
+    base_url: str
+    path: str
+    size: str
     places: tuple[Item, ...]
+
+    @property
+    def url(self) -> str:
+        """Its address in the size that is wanted."""
+        return self.address(self.size)
+
+    def address(self, size: str) -> str:
+        """Its address in any size."""
+        return f"{self.base_url.rstrip('/')}/{size}/{quote(self.path.lstrip('/'), safe='/')}"
 
 
 def wanted_pictures(items: Sequence[Item], *, image_base_url: str, size: str) -> list[Wanted]:
     """One picture for every distinct path in ``items`` (columns of ``artwork_wanted``)."""
     by_path = itemgetter("provider", "source_path")
     return [
-        Wanted(
-            f"{image_base_url.rstrip('/')}/{size}/{quote(source_path.lstrip('/'), safe='/')}",
-            tuple(places),
-        )
+        Wanted(image_base_url, source_path, size, tuple(places))
         for (_, source_path), places in groupby(sorted(items, key=by_path), key=by_path)
     ]
 
@@ -71,6 +82,7 @@ def policy_of(settings: ArtworkSettings) -> Policy:
         max_size_bytes=settings.max_size_bytes,
         follow_redirects=True,
         accept_encoding="identity",  # so that Content-Length is the length of the picture
+        clients=settings.clients,
     )
 
 
@@ -82,21 +94,31 @@ def fetch(pictures: Sequence[Wanted], settings: ArtworkSettings, *, data_dir: Pa
     """
     policy = policy_of(settings)
 
-    async def download(picture: Wanted) -> bytes:
-        with span("artwork.download", item=picture.url) as timing:
-            reply = await client.get(picture.url, policy=policy, usage=usage)
+    async def in_size(picture: Wanted, size: str) -> bytes:
+        url = picture.address(size)
+        with span("artwork.download", item=url, size=size) as timing:
+            reply = await client.get(url, policy=policy, usage=usage)
             timing.note(bytes=len(reply.body), status=reply.status)
         if reply.status == 404:
-            raise AnswerNotFound(item=picture.url, reason="there is no picture at this address (HTTP 404)")
+            raise AnswerNotFound(item=url, reason="there is no picture at this address (HTTP 404)")
         promised = reply.headers.get("content-length")
         if promised is not None and promised != str(len(reply.body)):
-            raise ImageTruncated(item=picture.url, reason=f"{len(reply.body)} of {promised} bytes came")
+            raise ImageTruncated(item=url, reason=f"{len(reply.body)} of {promised} bytes came")
         return reply.body
 
+    async def as_wanted(picture: Wanted) -> bytes:
+        return await in_size(picture, picture.size)
+
+    async def small_first(picture: Wanted) -> bytes:
+        with suppress(ItemError):  # nothing depends on the small one
+            await in_size(picture, SMALL_SIZES[picture.places[0]["kind"]])
+        return await as_wanted(picture)
+
+    download = small_first if settings.thumbnails_first else as_wanted
     left: Sequence[Wanted] = pictures
     for attempt in range(1, settings.attempts + 1):
         again: list[Wanted] = []
-        for picture, content in stream(left, download, window=2 * settings.connections):
+        for picture, content in stream(left, download, window=window_of(settings.connections)):
             try:
                 if isinstance(content, ItemError):
                     raise content

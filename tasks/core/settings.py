@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from tasks.core.machine import core_count
 
@@ -50,6 +58,11 @@ def _plain_name(name: str) -> str:
 
 
 FileName = Annotated[str, AfterValidator(_plain_name)]
+
+
+def _number_in_text(value: object) -> object:
+    """What the environment gives is text, which a choice of numbers does not take."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _argument(text: str) -> str:
@@ -106,6 +119,11 @@ class DiscoverySettings(Room):
     marker: FileName | None = Field(
         None, description="Name of a file that must lie in every root; where it is missing, nothing there is known."
     )
+    walker: Literal["scandir", "listdir"] = Field(
+        "scandir",
+        description="For comparisons: read a folder with the facts of its files (scandir), or its names first and then "
+        "each file by itself (listdir).",
+    )
 
 
 class RemovalSettings(Room):
@@ -129,6 +147,9 @@ class ProbeSettings(Room):
         "pyav", description="What measures: FFmpeg's libraries in worker processes (pyav), or the program ffprobe."
     )
     ffprobe: str = Field("ffprobe", description="The program ffprobe: a name on the path, or a path.")
+    ffprobe_calls: Annotated[Literal[1, 3], BeforeValidator(_number_in_text)] = Field(
+        1, description="For comparisons: calls of ffprobe a file, all it is asked at once or one after the other."
+    )
     ffprobe_for_unknown: bool = Field(
         True, description="Measure with ffprobe, where it is installed, the files of which pyav lacks a decoder."
     )
@@ -216,6 +237,18 @@ class ScrapeSettings(Room):
         description="Days after which a title is asked for again; TMDB's terms allow six months.",
     )
     unmatched_retry_days: float = Field(7.0, ge=0, description="Days after which an unknown title is searched again.")
+    requests: Literal["appended", "separate"] = Field(
+        "appended", description="For comparisons: ask for a title in one request, or for each part of it in its own."
+    )
+    season_requests: Literal["once", "twice"] = Field(
+        "once", description="For comparisons: ask for each season once, or list them all first and then each again."
+    )
+    keep_answers: bool = Field(
+        True, description="For comparisons: false asks again whatever is needed again, also within a run."
+    )
+    clients: Literal["shared", "per_request"] = Field(
+        "shared", description="For comparisons: one HTTP client a host, or a new one for every request."
+    )
 
 
 class ArtworkSettings(Room):
@@ -239,6 +272,12 @@ class ArtworkSettings(Room):
     attempts: int = Field(4, ge=1, description="Tries of one download before it counts as failed.")
     backoff_s: float = Field(0.5, ge=0, description="Seconds before the second try; doubled for each further one.")
     max_size_bytes: int = Field(50 * 1024**2, gt=0, description="Largest picture that is accepted.")
+    thumbnails_first: bool = Field(
+        False, description="For comparisons: fetch every picture small before it is fetched in its size."
+    )
+    clients: Literal["shared", "per_request"] = Field(
+        "shared", description="For comparisons: one HTTP client a host, or a new one for every request."
+    )
 
 
 class WarehouseSettings(Room):
@@ -257,6 +296,12 @@ class WarehouseSettings(Room):
         ge=LEAST_LOAD_MEMORY_BYTES,
         description="Memory DuckDB may use while it loads; more is faster from 1 M files on. If not set: 512 MiB, less "
         "where flow.memory_limit_bytes asks for it.",
+    )
+    insert: Literal["tables", "rows"] = Field(
+        "tables", description="For comparisons: a statement for all rows of a table, or a transaction for each row."
+    )
+    look_up_people: bool = Field(
+        False, description="For comparisons: with insert rows, look every person up before its row is written."
     )
 
 

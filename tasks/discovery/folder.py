@@ -1,15 +1,16 @@
 """List one folder after the other: ``os.scandir`` with ``entry.stat``, on the names as the operating system has them.
 
 Of an entry only the name and the kind are looked at, both come with the listing; ``stat``, which on a network share is
-a question of its own, is asked for video files alone.
+a question of its own, is asked for video files alone. (``readers`` has another way to read a folder, for comparisons.)
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain, islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tasks.discovery.rules import ENDING_BYTES, MARKERS, SEPARATOR, RootPath, Rules
 
@@ -52,7 +53,7 @@ class Tally:
         self.stat_count = 0
         """``stat`` calls for entries; one for each file is added when it is handed over.
 
-        Links cost more, and so do file systems that do not say what is a folder.
+        Links cost more, and so do file systems, and readers, that do not say what is a folder.
         """
 
     def skip(self, reason: str, example: bytes) -> None:
@@ -80,10 +81,38 @@ class Tally:
         self.stat_count += other.stat_count
 
 
+class Entry(Protocol):
+    """What is looked at of an entry of a folder: the part of ``os.DirEntry`` that a walk needs."""
+
+    @property
+    def name(self) -> bytes:
+        """Name in its folder."""
+
+    @property
+    def path(self) -> bytes:
+        """Path of the folder, as it was given, with the name."""
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether it is a regular file."""
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether it is a folder."""
+
+    def is_symlink(self) -> bool:
+        """Whether it is a symbolic link."""
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Size, times and the like."""
+
+
+Reader: TypeAlias = Callable[[bytes, Tally], AbstractContextManager[Iterator[Entry]]]
+"""Opens a folder and gives its entries; what more it asks the system for them is counted in the tally."""
+
+
 class Owner(Protocol):
     """Whoever lets a :class:`Lister` work."""
 
-    def share(self, folder: bytes, entries: list[os.DirEntry[bytes]]) -> list[os.DirEntry[bytes]]:
+    def share(self, folder: bytes, entries: list[Entry]) -> list[Entry]:
         """What is left of ``entries`` of ``folder`` when others have taken their part."""
 
     def goes_on(self) -> bool:
@@ -96,20 +125,24 @@ class Lister:
     Another thread may look at its attributes meanwhile, to see whether it gets on.
 
     Args:
+        reader: opens a folder (``readers``).
         shares: list first and look at entries then, which lets others take a part of them, and asks nothing about
             entries of a folder that a marker closes. It costs a little, where asking costs nothing.
     """
 
-    def __init__(self, root: RootPath, rules: Rules, owner: Owner, *, recursive: bool, shares: bool) -> None:
+    def __init__(
+        self, root: RootPath, rules: Rules, owner: Owner, *, reader: Reader, recursive: bool, shares: bool
+    ) -> None:
         self.root = root
         self.rules = rules
         self.owner = owner
+        self.reader = reader
         self.recursive = recursive
         self.shares = shares
         self.folders: list[bytes] = []
         self.found: list[Listing] = []
         self.tally = Tally()
-        self.entries: list[os.DirEntry[bytes]] = []
+        self.entries: list[Entry] = []
         """The entries that were listed, where they are not looked at right away."""
 
     def steps(self) -> tuple[int, ...]:
@@ -132,13 +165,13 @@ class Lister:
         """
         self.tally.folder_count += 1
         try:
-            with os.scandir(folder) as listed:
+            with self.reader(folder, self.tally) as listed:
                 (self._list_first if self.shares else self._look_at_once)(folder, listed)
         except OSError as exc:
             self.tally.doubt(folder, exc)
         self.entries = []
 
-    def _look_at_once(self, folder: bytes, listed: Iterator[os.DirEntry[bytes]]) -> None:
+    def _look_at_once(self, folder: bytes, listed: Iterator[Entry]) -> None:
         tally = self.tally
         before = len(self.found), len(self.folders), tally.skips.copy()
         marker = self.take(folder, islice(listed, ENTRIES_AT_ONCE))
@@ -155,7 +188,7 @@ class Lister:
             self.take(folder, chain((further,), islice(listed, ENTRIES_AT_ONCE - 1)))
             further = next(listed, None)
 
-    def _list_first(self, folder: bytes, listed: Iterator[os.DirEntry[bytes]]) -> None:
+    def _list_first(self, folder: bytes, listed: Iterator[Entry]) -> None:
         is_first, is_last = True, False
         while not is_last and (is_first or self.owner.goes_on()):
             entries = self.entries = []
@@ -188,7 +221,7 @@ class Lister:
                 return path
         return None
 
-    def take(self, folder: bytes, entries: Iterable[os.DirEntry[bytes]]) -> bytes | None:
+    def take(self, folder: bytes, entries: Iterable[Entry]) -> bytes | None:
         """Look at ``entries`` of ``folder``; stop at a marker and return it.
 
         Raises:

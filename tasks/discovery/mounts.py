@@ -107,5 +107,6 @@ def profile_of(real: bytes, settings: DiscoverySettings, mounts: Iterable[Mount]
         reason = f"{file_system} mount of {printable(as_text(mount.source))}"
     else:
         reason = "on no known mount"
-    how = f"{settings.remote_threads} at a time" if is_remote else "one after the other"
+    are_many = is_remote and settings.walker == "scandir"
+    how = f"{settings.remote_threads} at a time" if are_many else "one after the other"
     return Profile("remote" if is_remote else "local", f"{reason}: folders are listed {how}", file_system)

@@ -11,7 +11,6 @@ question 16 threads are 14 times as fast as one, in 331 small folders and in one
 from __future__ import annotations
 
 import errno
-import os
 import queue
 import threading
 import time
@@ -23,7 +22,8 @@ from typing import NamedTuple
 
 from tasks.core.settings import DiscoverySettings
 from tasks.discovery.deadline import no_answer
-from tasks.discovery.folder import Lister, Listing, Tally
+from tasks.discovery.folder import Entry, Lister, Listing, Tally
+from tasks.discovery.readers import reader_of
 from tasks.discovery.rules import RootPath, Rules
 
 CHUNK_FILES = 2_000
@@ -74,7 +74,7 @@ class _Job:
 
     start: int
     folders: list[bytes]
-    entries: Sequence[os.DirEntry[bytes]] = ()
+    entries: Sequence[Entry] = ()
     """Entries to look at, of the only folder; none: the folders are to be listed."""
 
 
@@ -114,6 +114,7 @@ class Crew:
 
     def __init__(self, starts: Sequence[Start], settings: DiscoverySettings, *, threads: int) -> None:
         self.rules = Rules.of(settings)
+        self.reader = reader_of(settings)
         self.lock = threading.Lock()
         self.is_shared = threads > 1
         self.chunk_files = CHUNK_FILES if threads == 1 else CHUNK_FILES_SHARED
@@ -331,7 +332,14 @@ class _Worker:
         try:
             while not self.is_left and (job := crew.job()) is not None:
                 account = crew.accounts[job.start]
-                lister = Lister(account.root, crew.rules, self, recursive=account.recursive, shares=crew.is_shared)
+                lister = Lister(
+                    account.root,
+                    crew.rules,
+                    self,
+                    reader=crew.reader,
+                    recursive=account.recursive,
+                    shares=crew.is_shared,
+                )
                 self._turn += 1
                 self._start, self._folder = job.start, job.folders[0]
                 self._lister = lister
@@ -368,7 +376,7 @@ class _Worker:
             self._hand_over(self._lister)
         return not (self.is_left or self._crew.closed)
 
-    def share(self, folder: bytes, entries: list[os.DirEntry[bytes]]) -> list[os.DirEntry[bytes]]:
+    def share(self, folder: bytes, entries: list[Entry]) -> list[Entry]:
         """Leave all but the first entries to others; what is left for this thread."""
         if len(entries) < 2 * STATS_AT_ONCE or not self._crew.is_hungry:
             return entries
@@ -390,8 +398,11 @@ class _Worker:
 
 
 def threads_for(profile: str, settings: DiscoverySettings) -> int:
-    """Threads of a walk by the profile ``local``, ``remote`` or, without a mount to look at, ``auto``."""
-    return settings.remote_threads if profile == "remote" else 1
+    """Threads of a walk by the profile ``local``, ``remote`` or, without a mount to look at, ``auto``.
+
+    The walker ``listdir`` is for comparisons with programs that know no threads.
+    """
+    return settings.remote_threads if profile == "remote" and settings.walker == "scandir" else 1
 
 
 class Walk:

@@ -1,7 +1,7 @@
 """Send one GET politely: paced, retried where that may help, and every fault told in our own words.
 
-One ``httpx.AsyncClient`` a host and policy in the process: a client of its own for every step would cost 21 ms CPU each
-for the TLS context alone, and new connections. All of it lives in the network thread (:mod:`tasks.http.loop`).
+What requests to one host share (client, slots, pauses, faults) is one object a host and policy in the process. All of
+it lives in the network thread (:mod:`tasks.http.loop`).
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import gzip
-import importlib.metadata
 import logging
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -31,15 +28,12 @@ from tasks.core.secrets import VARIABLES
 from tasks.core.stopwatch import span
 from tasks.core.units import printable
 from tasks.http import loop
+from tasks.http.clients import clients_for
 from tasks.http.pacer import Pacer
 
 if TYPE_CHECKING:
     from tasks.http.shared_pacer import SharedPacer
 
-CONNECT_TIMEOUT_S = 10.0
-"""A host that does not even accept a connection is not worth the whole time-out."""
-KEEP_ALIVE_S = 4.0
-"""Idle connections are closed before servers do it (uvicorn after 5 s), which would drop the next request."""
 LONGEST_RETRY_S = 30.0
 LONGEST_RETRY_AFTER_S = 120.0
 """A host that asks for a longer pause than this is taken as down."""
@@ -78,6 +72,8 @@ class Policy:
     accept_encoding: str = "gzip"
     busy_code: int | None = None
     """``status_code`` in the JSON body of a refusal that means the same as HTTP 429."""
+    clients: Literal["shared", "per_request"] = "shared"
+    """See :mod:`tasks.http.clients`."""
 
 
 @dataclass
@@ -170,26 +166,10 @@ class _Host:
         self._down_until_s = 0.0
         self._down_because = ""
         self._refused_key: tuple[str, str, float] | None = None
-        self._client = httpx.AsyncClient(
-            verify=_ssl_context(),
-            timeout=httpx.Timeout(policy.timeout_s, connect=min(policy.timeout_s, CONNECT_TIMEOUT_S), pool=None),
-            limits=httpx.Limits(
-                max_connections=policy.connections,
-                max_keepalive_connections=policy.connections,
-                keepalive_expiry=KEEP_ALIVE_S,
-            ),
-            headers={
-                "User-Agent": f"reelhouse/{_version()}",
-                "Accept-Encoding": policy.accept_encoding,
-                "Accept": "*/*",
-            },
-            follow_redirects=policy.follow_redirects,
-            # A proxy for the internet cannot reach a stand-in on this machine.
-            trust_env=name not in ("127.0.0.1", "localhost", "::1"),
-        )
+        self._clients = clients_for(name, policy)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._clients.close()
 
     async def get(self, url: str, headers: Mapping[str, str], usage: Usage) -> Reply:
         tries = tenacity.AsyncRetrying(
@@ -279,7 +259,8 @@ class _Host:
             try:
                 async with (
                     asyncio.timeout(10 * policy.timeout_s),
-                    self._client.stream("GET", url, headers=dict(headers)) as response,
+                    self._clients.client() as client,
+                    client.stream("GET", url, headers=dict(headers)) as response,
                 ):
                     timing.note(status=response.status_code)
                     chunks = []
@@ -366,19 +347,6 @@ def _retry_after_s(reply: Reply) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - utc_now()).total_seconds())
-
-
-@lru_cache(maxsize=1)
-def _ssl_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
-@lru_cache(maxsize=1)
-def _version() -> str:
-    try:
-        return importlib.metadata.version("reelhouse")
-    except importlib.metadata.PackageNotFoundError:  # run from a folder that is not installed
-        return "0"
 
 
 _hosts: dict[tuple[str, Policy], _Host] = {}

@@ -48,7 +48,7 @@ def stream(
     The caller's thread parses or decodes one result while the network thread fetches the next ones.
 
     Args:
-        window: items under way or waiting to be taken, which bounds the memory; twice the connections keeps those busy.
+        window: items under way or waiting to be taken, which bounds the memory; see :func:`window_of`.
 
     Raises:
         Exception: whatever ``work`` raises, other than an ``ItemError``, which is given in place of the result. What is
@@ -75,6 +75,15 @@ def stream(
     finally:
         for future in running:
             future.cancel()
+
+
+def window_of(connections: int) -> int:
+    """The window of :func:`stream` that keeps so many connections busy; with one, item after item is worked through.
+
+    >>> window_of(8), window_of(1)
+    (16, 1)
+    """
+    return 2 * connections if connections > 1 else 1
 
 
 def on_close(closer: Callable[[], Awaitable[None]]) -> None:

@@ -68,6 +68,11 @@ class Answer:
         """When it has to be deleted."""
         return self.fetched_at + KEEP
 
+    @property
+    def sources(self) -> tuple[Answer, ...]:
+        """The single answers that it is made of, of one request each: itself, for all but joined ones."""
+        return (self,)
+
     def body(self) -> bytes:
         """The body, unpacked.
 

@@ -83,7 +83,7 @@ def _asking(provider: Provider) -> Callable[[Question], Any]:
     async def ask(question: Question) -> Answer | None:
         wanted = question.wanted
         if wanted.tmdb_id is not None:
-            return await provider.details(wanted.kind, str(wanted.tmdb_id))
+            return await provider.head(wanted.kind, str(wanted.tmdb_id))
         if wanted.imdb_id is not None:
             return await provider.details_by_imdb(wanted.kind, wanted.imdb_id)
         if wanted.tvdb_id is not None and wanted.kind == "show":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.core.settings import ScrapeSettings
+from tasks.http.loop import window_of
 from tasks.match.lookup import label, look_up, questions
 from tasks.providers.batch import work_through
 from tasks.providers.tmdb import tmdb_in
@@ -27,6 +28,6 @@ def match(batch: Batch, settings: ScrapeSettings, data_dir: str) -> BatchResult:
         ledger,
         {question.title_key: label(question.wanted) for question in asked},
         connect=lambda: tmdb_in(data_dir, settings, max_age_days=settings.unmatched_retry_days),
-        settle=lambda provider: look_up(provider, asked, window=2 * settings.connections),
+        settle=lambda provider: look_up(provider, asked, window=window_of(settings.connections)),
         part=PART,
     )

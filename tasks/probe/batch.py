@@ -55,12 +55,13 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
     ledger = Ledger(batch, id_column="file_id")
     part = _Part()
     items = ledger.open_items().to_dicts()
-    peak_memory_bytes = 0
+    peak_memory_bytes = program_calls = 0
     for index, facts in measure(
         [item["path_bytes"] for item in items], settings, sizes_bytes=[item["size_bytes"] for item in items]
     ):
         item = items[index]
         peak_memory_bytes = max(peak_memory_bytes, facts.get("peak_memory_bytes", 0))
+        program_calls += facts.get("program_calls", 0)
         outcome, found = settle(item, facts)
         part.add(outcome, found)
         record_duration(
@@ -73,6 +74,7 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
                 "engine": facts["engine"],
                 "bytes": facts.get("size_bytes"),
                 "status": found.probe["status"] if found else outcome.outcome,
+                "calls": facts.get("program_calls"),
             },
         )
         progress.advance(STAGE, failed=int(outcome.outcome == "failed"))
@@ -81,6 +83,8 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
             part = _Part()
     if part.outcomes:
         ledger.save(part.rows, part.outcomes)
+    if items:
+        record_value("probe.program_calls", program_calls)
     if peak_memory_bytes:
         record_value("probe.worker_memory", peak_memory_bytes, unit="byte")
     return ledger.close()

@@ -70,11 +70,10 @@ def engine_pool(settings: ProbeSettings) -> Pool:
 
 def _options(settings: ProbeSettings) -> dict[str, Any]:
     """What the engine's ``measure`` takes beside the path."""
-    wants_ffprobe = settings.engine == "ffprobe" or settings.ffprobe_for_unknown
-    return {
-        "read_first_frame": settings.read_first_frame,
-        "ffprobe": settings.ffprobe if wants_ffprobe else None,
-    }
+    options: dict[str, Any] = {"read_first_frame": settings.read_first_frame}
+    if settings.engine == "ffprobe":
+        return {**options, "ffprobe": settings.ffprobe, "ffprobe_calls": settings.ffprobe_calls}
+    return {**options, "ffprobe": settings.ffprobe if settings.ffprobe_for_unknown else None}
 
 
 @functools.cache

@@ -116,6 +116,8 @@ class Facts(TypedDict, total=False):
     """Kinds of streams (video, audio, subtitle) that the container says are encrypted."""
     starts: bool | None
     """Of a file without its end: whether a first picture can be decoded."""
+    program_calls: int
+    """Calls of another program that the engine has made for the file; absent where it died on the way."""
     started_ns: int
     """Unix time at which the measuring began."""
     wall_s: float

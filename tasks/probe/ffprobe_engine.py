@@ -1,5 +1,7 @@
 """Read a video file with the program ffprobe and give its facts: one call a file, and one for a frame where that tells.
 
+For comparisons there is the way of older programs, too: a call for each part of the answer.
+
 Runs in the same worker processes as ``pyav_engine``; the program belongs to the worker's group of processes and ends
 with it.
 """
@@ -13,7 +15,7 @@ import re
 import selectors
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.errors import ProbeEngineBroken
@@ -30,6 +32,12 @@ _MAX_ERROR_BYTES = 16_384
 _VERSION_S = 60.0
 _CUT_PACKETS = 40
 """Packets of a file without its end that are read for a first picture."""
+_WHOLE: Mapping[int, Sequence[Sequence[str]]] = {
+    1: [("-show_format", "-show_streams", "-show_chapters")],
+    # The streams first: without them the file is refused, whatever else is said, and no more is asked.
+    3: [("-show_streams",), ("-show_format",), ("-show_chapters",)],
+}
+"""What is asked of a file in how many calls; together the answers are the same."""
 _SAFE = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
 
 
@@ -63,12 +71,13 @@ def check(program: str) -> str:
 _version = functools.cache(check)
 
 
-def measure(path: bytes, *, read_first_frame: bool, ffprobe: str) -> Facts:
+def measure(path: bytes, *, read_first_frame: bool, ffprobe: str, ffprobe_calls: int = 1) -> Facts:
     """The facts of the file at ``path``; whatever is wrong with it stands in ``failure``, nothing is raised.
 
     Args:
         read_first_frame: decode one frame of possible HDR videos.
         ffprobe: the program, a name or a path; see ``check``.
+        ffprobe_calls: 1, or 3 to ask for streams, container and chapters by a call each.
     """
     try:
         version = _version(ffprobe)
@@ -76,13 +85,15 @@ def measure(path: bytes, *, read_first_frame: bool, ffprobe: str) -> Facts:
         version = ENGINE
     return measured(
         path,
-        Facts(engine=ENGINE, engine_version=version, failure=None),
-        lambda facts: fill(facts, path, read_first_frame=read_first_frame, ffprobe=ffprobe),
+        Facts(engine=ENGINE, engine_version=version, failure=None, program_calls=0),
+        lambda facts: fill(
+            facts, path, read_first_frame=read_first_frame, ffprobe=ffprobe, ffprobe_calls=ffprobe_calls
+        ),
     )
 
 
-def fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str) -> None:
-    """Add what ffprobe says of the content of the file at ``path``.
+def fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str, ffprobe_calls: int = 1) -> None:
+    """Add what ffprobe says of the content of the file at ``path``; each call is counted in ``program_calls``.
 
     Raises:
         Refused: it cannot read the file, or cannot be run.
@@ -91,7 +102,7 @@ def fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str) -> 
         facts["engine"], facts["engine_version"] = ENGINE, _version(ffprobe)
     except ProbeEngineBroken as exc:  # it was there when the run began: the file can be tried again
         raise Refused(str(exc), cause="read_failed") from exc
-    answer = _ask(ffprobe, path, "-show_format", "-show_streams", "-show_chapters")
+    answer = _ask(facts, ffprobe, path, *_WHOLE[ffprobe_calls])
     container = answer.get("format")
     if not container:
         raise Refused("ffprobe says nothing about it")
@@ -109,7 +120,8 @@ def fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str) -> 
         return
     wants_frame = read_first_frame and may_be_hdr(main)
     if is_cut(facts) or wants_frame:
-        facts["starts"], lights = _first_frame(ffprobe, path, main["index"], _CUT_PACKETS if is_cut(facts) else 1)
+        packets = _CUT_PACKETS if is_cut(facts) else 1
+        facts["starts"], lights = _first_frame(facts, ffprobe, path, main["index"], packets)
         if wants_frame and lights:
             main.setdefault("light", {})["frame"] = lights
 
@@ -153,13 +165,11 @@ def _chapter(said: Mapping[str, Any]) -> Chapter:
     return Chapter(start=start, end=end if end is not None and end >= start else None, tags=_tags(said))
 
 
-def _first_frame(ffprobe: str, path: bytes, index: int, packets: int) -> tuple[bool, Light]:
+def _first_frame(facts: Facts, ffprobe: str, path: bytes, index: int, packets: int) -> tuple[bool, Light]:
     """Whether a picture of stream ``index`` can be decoded, and the HDR facts that come with it."""
     try:
-        frames = _ask(
-            ffprobe, path, "-threads", "1", "-select_streams", str(index), "-read_intervals", f"%+#{packets}",
-            "-show_frames",
-        ).get("frames", [])  # fmt: skip
+        options = ("-threads", "1", "-select_streams", str(index), "-read_intervals", f"%+#{packets}", "-show_frames")
+        frames = _ask(facts, ffprobe, path, options).get("frames", [])
     except Refused:  # no picture, no facts: what the stream says of itself stands
         return False, {}
     if not frames:
@@ -167,8 +177,8 @@ def _first_frame(ffprobe: str, path: bytes, index: int, packets: int) -> tuple[b
     return True, sidedata.printed(frames[0].get("side_data_list", []))[1]
 
 
-def _ask(ffprobe: str, path: bytes, *options: str) -> dict[str, Any]:
-    """The answer of one call.
+def _ask(facts: Facts, ffprobe: str, path: bytes, *calls: Sequence[str]) -> dict[str, Any]:
+    """The answers of calls with these options, together; each is counted in ``facts``.
 
     Raises:
         Refused: it says that it cannot, dies, or cannot be run.
@@ -176,15 +186,24 @@ def _ask(ffprobe: str, path: bytes, *options: str) -> dict[str, Any]:
     # The prefix keeps a name such as http:x.mkv or -x.mkv from being an address or an option. Bytes that are no UTF-8
     # are asked for as they are.
     form = ("-v", "error", "-print_format", "json=string_validation=ignore")
-    code, answer, errors = _run([ffprobe, *form, *_SAFE, *options, b"file:" + path])
+    said: dict[str, Any] = {}
+    for options in calls:
+        facts["program_calls"] = facts.get("program_calls", 0) + 1
+        code, answer, errors = _run([ffprobe, *form, *_SAFE, *options, b"file:" + path])
+        said |= _document(answer)
+        if code < 0:
+            raise Refused(f"ffprobe was ended by signal {-code}", cause="crashed")
+        if code and not said.get("streams"):
+            raise Refused(_words(errors, path) or f"ffprobe ended with exit code {code}")
+    return said
+
+
+def _document(answer: bytes) -> dict[str, Any]:
+    """The answer of a call, empty where it is no JSON object."""
     try:
         said = json.loads(answer.decode(errors="surrogateescape"))
     except ValueError:
-        said = {}
-    if code < 0:
-        raise Refused(f"ffprobe was ended by signal {-code}", cause="crashed")
-    if code and not said.get("streams"):
-        raise Refused(_words(errors, path) or f"ffprobe ended with exit code {code}")
+        return {}
     return said if isinstance(said, dict) else {}
 
 

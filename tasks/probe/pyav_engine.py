@@ -69,7 +69,7 @@ def measure(path: bytes, *, read_first_frame: bool, ffprobe: str | None = None) 
     """
     return measured(
         path,
-        Facts(engine=ENGINE, engine_version=ENGINE_VERSION, failure=None),
+        Facts(engine=ENGINE, engine_version=ENGINE_VERSION, failure=None, program_calls=0),
         lambda facts: _fill(facts, path, read_first_frame=read_first_frame, ffprobe=ffprobe),
     )
 
@@ -96,6 +96,8 @@ def _fill(facts: Facts, path: bytes, *, read_first_frame: bool, ffprobe: str | N
             ffprobe_engine.fill(second, path, read_first_frame=read_first_frame, ffprobe=ffprobe)
         except Refused:
             return
+        finally:
+            facts["program_calls"] = second["program_calls"]
         if _known_count(second) > _known_count(facts):
             facts.update(second)
             facts["engine_version"] = instead_of_pyav(facts["engine_version"])

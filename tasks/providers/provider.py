@@ -29,7 +29,7 @@ class Candidate:
 class Provider(Protocol):
     """A metadata service: questions as coroutines for the network thread, answers read by plain functions.
 
-    Questions raise what :meth:`tasks.http.answers.Answers.fetch` raises. Readers raise ``AnswerInvalid``, and then drop
+    Questions raise what :meth:`tasks.http.answers.Source.fetch` raises. Readers raise ``AnswerInvalid``, and then drop
     the answer from the store, so that it is asked for again.
     """
 
@@ -40,12 +40,16 @@ class Provider(Protocol):
         """Look for ``title``, in ``year`` only where one is given."""
         ...
 
+    async def head(self, kind: str, provider_id: str) -> Answer:
+        """Enough of one title for a match."""
+        ...
+
     async def details(self, kind: str, provider_id: str) -> Answer:
-        """All about one title, as far as one call tells it."""
+        """All about one title, but for what :meth:`later_seasons` names."""
         ...
 
     async def details_by_imdb(self, kind: str, imdb_id: str) -> Answer:
-        """The title with an IMDb id: its details or a list of candidates."""
+        """The title with an IMDb id: its head or a list of candidates."""
         ...
 
     async def find_show_by_tvdb(self, tvdb_id: int) -> Answer:
@@ -61,11 +65,11 @@ class Provider(Protocol):
         ...
 
     def candidates(self, kind: str, answer: Answer) -> list[Candidate]:
-        """The titles in an answer to :meth:`search`, :meth:`details` or one of the id questions, in its order."""
+        """The titles in an answer to :meth:`search`, :meth:`head` or one of the other id questions, in its order."""
         ...
 
-    def keep_under_id(self, kind: str, provider_id: str, details: Answer) -> None:
-        """Let details that were asked for by another service's id answer the question by the service's own id."""
+    def keep_under_id(self, kind: str, provider_id: str, head: Answer) -> None:
+        """Let a head that was asked for by another service's id answer the question by the service's own id."""
         ...
 
     def later_seasons(self, kind: str, details: Answer) -> list[int]:

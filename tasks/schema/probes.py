@@ -9,6 +9,8 @@ from tasks.schema.table import Table, column
 
 HDR_FORMATS = ["HDR10", "HDR10+", "Dolby Vision", "HLG", "PQ"]
 EVIDENCE = ["stream", "frame"]
+HOW_MEASURED = ("engine", "engine_version", "probed_at")
+"""Columns of ``probes`` that say how and when a file was measured, not what it is: equal files may differ in them."""
 
 
 class Probes(Table):

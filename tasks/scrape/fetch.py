@@ -75,9 +75,10 @@ def _settled(
             outcome = "failed" if isinstance(error, Transient) else "quarantined"
             yield Settled(Outcome(item_id, item_id, outcome, error=error), {})
             continue
-        record_value("scrape.calls_per_item", len(answers), item=item_id)
+        requests = [source.row() for each in answers for source in each.sources]
+        record_value("scrape.calls_per_item", len(requests), item=item_id)
         name = next((str(row.get("title") or row.get("name")) for row in _heads(facts)), item_id)
-        yield Settled(Outcome(item_id, name, "done"), {**facts, Responses: [a.row() for a in answers]})
+        yield Settled(Outcome(item_id, name, "done"), {**facts, Responses: requests})
 
 
 def _heads(facts: Facts) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tasks.core.settings import ScrapeSettings
-from tasks.http.loop import run
+from tasks.http.loop import run, window_of
 from tasks.providers.batch import Settled, work_through
 from tasks.providers.tmdb import tmdb_in
 from tasks.schema.runs import Costs
@@ -80,6 +80,6 @@ def _scrape(
         ledger,
         {item[id_column]: item[id_column] for item in items},
         connect=lambda: tmdb_in(data_dir, settings, max_age_days=settings.max_age_days),
-        settle=lambda provider: settle(provider, items, window=2 * settings.connections),
+        settle=lambda provider: settle(provider, items, window=window_of(settings.connections)),
         part=PART,
     )

@@ -101,7 +101,7 @@ class RequestLog(BaseModel):
     max_concurrent: int = 0
     """Most requests at work at the same moment."""
     connections: int = 0
-    """TCP connections opened by clients; those of the control addresses are among them."""
+    """TCP connections on which clients asked; those that served control addresses only are not among them."""
 
     def count(self, kind: str, *, method: str = "GET", status: int | None = None) -> int:
         """Requests of a kind; ``status`` narrows it to those answered so."""
@@ -151,7 +151,7 @@ class Recorder:
             self._log.entries.append(entry)
 
     def connected(self) -> None:
-        """A client has opened a connection."""
+        """A client asks for the first time on a connection."""
         with self._lock:
             self._log.connections += 1
 

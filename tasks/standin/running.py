@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tasks.core.errors import Refused
 from tasks.standin.faults import Fault, RequestLog
-from tasks.standin.server import CLOSE_CONNECTION, StandInApp, StandInOptions
+from tasks.standin.server import CLOSE_CONNECTION, CONTROL, StandInApp, StandInOptions
 
 READY = "reelhouse stand-in for TMDB: "
 _LOOPBACK = "127.0.0.1"
@@ -231,7 +231,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.standin.recorder.connected()
+        is_counted = False
 
         def close(*, at_once: bool) -> None:
             if at_once:
@@ -240,6 +240,10 @@ class _Protocol(H11Protocol):
                 transport.close()
 
         async def with_close(scope: Scope, receive: Receive, send: Send) -> None:
+            nonlocal is_counted
+            if not is_counted and not scope["path"].startswith(CONTROL):
+                is_counted = True
+                self.standin.recorder.connected()
             scope[CLOSE_CONNECTION] = close
             try:
                 await self.standin(scope, receive, send)

@@ -34,6 +34,8 @@ CACHE_WINDOW_S = 8 * 3600
 """TMDB's edge keeps an answer for about eight hours; max-age is what is left of them."""
 CLOSE_CONNECTION = "reelhouse.close"
 """Key in the scope, set by ``tasks.standin.running``: closes the connection, at once or after what is written."""
+CONTROL = "/__standin/"
+"""How the control addresses begin."""
 _FAULT_LIST = TypeAdapter(list[Fault])
 
 
@@ -45,6 +47,9 @@ class StandInOptions(Room):
     seed: int = Field(1, ge=0, description="Another seed gives other generated titles.")
     token: str = Field("standin", min_length=1, description="The only token (or key) that is accepted.")
     latency_s: float = Field(0.0, ge=0, description="Seconds that every answer is held back.")
+    image_latency_s: float | None = Field(
+        None, ge=0, description="Seconds that every picture is held back; as every answer, if not set."
+    )
     rate_hz: int | None = Field(
         None, ge=1, description="Most API answers within any second; more get 429. Images are not limited."
     )
@@ -69,7 +74,7 @@ class StandInApp:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if request.url.path.startswith("/__standin/"):
+        if request.url.path.startswith(CONTROL):
             await (await self._control(request))(scope, receive, send)
             return
         # Queries of clients may repeat a name; TMDB takes the last one, and so does dict().
@@ -85,8 +90,11 @@ class StandInApp:
             sent.record()
 
     async def _respond(self, request: Request, route: Route, query: dict[str, str], address: str, sent: _Sent) -> None:
-        if self.options.latency_s:
-            await asyncio.sleep(self.options.latency_s)
+        held_back_s = self.options.latency_s
+        if route.kind == "image" and self.options.image_latency_s is not None:
+            held_back_s = self.options.image_latency_s
+        if held_back_s:
+            await asyncio.sleep(held_back_s)
         titles = self._service.titles(route, query) if self.faults.know_titles else ()
         fault = self.faults.strike(request.url.path, address, titles)
         if fault is not None and fault.action == "drop":

@@ -1,4 +1,4 @@
-"""Put collected rows and run records into the warehouse: delete what they replace, insert them, one statement each."""
+"""Put collected rows and run records into the warehouse, in the place of those they replace."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tasks.schema.table import Table
 from tasks.staging import Collected
 from tasks.warehouse.connect import opened_read_only
 from tasks.warehouse.ddl import literal, quoted
+from tasks.warehouse.insert import Incoming, Insert, by_table, insert_of
 from tasks.warehouse.migrate import current_layout, found_layout, migrate
 from tasks.warehouse.publish import publishing
 from tasks.warehouse.runs import PARTS, RunRecord, pending_records
@@ -64,11 +65,13 @@ def load(collected: Collected, warehouse: Path, *, data_dir: Path, settings: War
             migrate(connection)
         known_runs = {run_id for (run_id,) in connection.execute("SELECT run_id FROM runs").fetchall()}
         records, refused = pending_records(data_dir, loaded=known_runs, since_ns=written_ns)
-        rows = load_collected(connection, collected)
+        insert = insert_of(settings)
+        rows = load_collected(connection, collected, insert)
         _purge(connection, collected)
-        rows |= load_records(connection, [_without_collected(record, collected) for record in records])
+        rows |= load_records(connection, [_without_collected(record, collected) for record in records], insert)
         if refused:
-            _load_refused_records(connection, Quarantine.frame(r | {"run_id": collected.run_id} for r in refused))
+            _load_refused(connection, Quarantine.frame(r | {"run_id": collected.run_id} for r in refused), insert)
+    record_value("load.transactions", 1)
     progress.finish("load")
     return LoadResult(rows, warehouse.stat().st_size, published=True)
 
@@ -88,20 +91,9 @@ def _without_collected(record: RunRecord, collected: Collected) -> RunRecord:
     return RunRecord(record.run_id, {t: frame for t, frame in record.frames.items() if t not in _OF_THE_RUN})
 
 
-@dataclass(frozen=True)
-class _Incoming:
-    """Rows for one table, and what they replace."""
-
-    table: type[Table]
-    source: str | None
-    """SQL that gives the rows; ``None`` where there are none and rows are only taken away."""
-    key: Sequence[str]
-    """Columns by which rows are replaced."""
-    replaced: str
-    """SQL that gives the values of ``key`` whose rows go."""
-
-
-def load_collected(connection: duckdb.DuckDBPyConnection, collected: Collected) -> dict[str, int]:
+def load_collected(
+    connection: duckdb.DuckDBPyConnection, collected: Collected, insert: Insert = by_table
+) -> dict[str, int]:
     """Load the files of ``collect``; return rows by table.
 
     A row takes the place of the one with its key. Parts of a row (``part_of``) are replaced as a whole: a file that is
@@ -112,23 +104,23 @@ def load_collected(connection: duckdb.DuckDBPyConnection, collected: Collected) 
         for table in warehouse_tables()
         if table.table_name() in collected.rows
     }
-    return _load(connection, [i for table in warehouse_tables() if (i := _incoming(table, sources, collected))])
+    return insert(connection, [i for table in warehouse_tables() if (i := _incoming(table, sources, collected))])
 
 
-def _incoming(table: type[Table], sources: dict[str, str], collected: Collected) -> _Incoming | None:
+def _incoming(table: type[Table], sources: dict[str, str], collected: Collected) -> Incoming | None:
     source = sources.get(table.table_name())
     if table in _OF_THE_RUN:
-        return _Incoming(table, source, ["run_id"], f"SELECT {literal(collected.run_id)} AS run_id")
+        return Incoming(table, source, ["run_id"], f"SELECT {literal(collected.run_id)} AS run_id")
     owner = table.part_of()
     key = table_called(owner).key() if owner else table.key()
     replacing = [s for s in (source, sources.get(owner or "")) if s]
     if not replacing:
         return None
     names = ", ".join(quoted(name) for name in key)
-    return _Incoming(table, source, key, " UNION ".join(f"SELECT {names} FROM {s}" for s in replacing))
+    return Incoming(table, source, key, " UNION ".join(f"SELECT {names} FROM {s}" for s in replacing))
 
 
-def load_records(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord]) -> dict[str, int]:
+def load_records(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord], insert: Insert) -> dict[str, int]:
     """Load records of runs; a part that a record does not name stays as it is. Return rows by table."""
     incoming = []
     tables: tuple[type[Table], ...] = (Runs, *PARTS)
@@ -138,10 +130,8 @@ def load_records(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRec
             name = f"incoming_{table.table_name()}"
             connection.register(name, pl.concat(frames))
             run_ids = ", ".join(f"({literal(record.run_id)})" for record in records if table in record.frames)
-            incoming.append(
-                _Incoming(table, quoted(name), ["run_id"], f"SELECT * FROM (VALUES {run_ids}) AS r(run_id)")
-            )
-    return _load(connection, incoming)
+            incoming.append(Incoming(table, quoted(name), ["run_id"], f"SELECT * FROM (VALUES {run_ids}) AS r(run_id)"))
+    return insert(connection, incoming)
 
 
 def _purge(connection: duckdb.DuckDBPyConnection, collected: Collected) -> None:
@@ -159,28 +149,10 @@ def _purge(connection: duckdb.DuckDBPyConnection, collected: Collected) -> None:
     progress.advance("load", collected.rows[Purges.table_name()])
 
 
-def _load_refused_records(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:
+def _load_refused(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame, insert: Insert) -> None:
     connection.register("incoming_refused", rows)
     keys = "SELECT run_id, refused_by, row_key FROM incoming_refused"
-    _load(connection, [_Incoming(Quarantine, "incoming_refused", Quarantine.key(), keys)])
-
-
-def _load(connection: duckdb.DuckDBPyConnection, incoming: Sequence[_Incoming]) -> dict[str, int]:
-    counts = {}
-    for new in incoming:
-        name = new.table.table_name()
-        with span("load.delete", item=name):
-            same = " AND ".join(f"{quoted(name)}.{quoted(column)} = replaced.{quoted(column)}" for column in new.key)
-            connection.execute(f"DELETE FROM {quoted(name)} USING ({new.replaced}) AS replaced WHERE {same}").fetchall()
-        if new.source is None:
-            continue
-        with span("load.insert", item=name) as timing:
-            done = connection.execute(f"INSERT INTO {quoted(name)} BY NAME SELECT * FROM {new.source}").fetchall()
-            counts[name] = int(done[0][0])
-            timing.note(rows=counts[name])
-        record_value("load.rows_per_statement", counts[name], item=name)
-        progress.advance("load", counts[name])
-    return counts
+    insert(connection, [Incoming(Quarantine, "incoming_refused", Quarantine.key(), keys)])
 
 
 def _parquet(path: Path) -> str:

@@ -226,6 +226,88 @@ def test_download_check_and_write_are_measured_apart(tmp_path):
     assert by_name["artwork.write"].started_ns >= by_name["http.request"].started_ns
 
 
+def test_one_at_a_time_is_one_after_the_other(tmp_path):
+    """
+    With one connection each picture is downloaded, checked and written before the next one is asked for.
+    """
+    records = []
+    listen(records.append)
+    try:
+        with serving(**{f"p{n}": a_jpeg((8, 8 + n)) for n in range(6)}) as server:
+            fetched(tmp_path, server.url, *(a_place(n, f"/p{n}.jpg") for n in range(6)), connections=1)
+    finally:
+        listen(None)
+
+    assert 1 == server.most_at_once
+    parts = ["artwork.download", "artwork.verify", "artwork.write"]
+    assert parts * 6 == [record.name for record in records if record.name in parts]
+
+
+def test_a_client_per_request_is_a_connection_per_picture(tmp_path):
+    """
+    Six pictures, one after the other: one connection, or six.
+    """
+    connections = []
+    for clients in ("shared", "per_request"):
+        with serving(**{f"p{n}": a_jpeg() for n in range(6)}) as server:
+            places = [a_place(n, f"/p{n}.jpg") for n in range(6)]
+            fetched(tmp_path / clients, server.url, *places, connections=1, clients=clients)
+        connections.append(server.connections)
+
+    assert [1, 6] == connections
+
+
+def test_small_pictures_first_are_bytes_fetched_twice(tmp_path):
+    """
+    Of a film each picture is fetched small and then in its size: twice the requests, the same rows and files, and the
+    timings say how many bytes were for which.
+    """
+    places, found, records = [], {}, []
+    with StandIn() as server:
+        for kind, path in (("poster", "poster1"), ("backdrop", "backdrop1"), ("logo", "logo1-en")):
+            extension = "png" if kind == "logo" else "jpg"
+            places.append(a_place(len(places), f"/film{CLOCKMAKERS_ID}-{path}.{extension}", kind=kind))
+        for first in (False, True):
+            folder = tmp_path / str(first)
+            server.clear()
+            listen(records.append if first else None)
+            batch = a_batch(folder, ArtworkWanted.frame(places))
+            settings = settings_for(size="original", thumbnails_first=first, connections=1)
+            result = fetch_artwork.fn(batch, settings, server.image_url, str(folder / "data"))
+            listen(None)
+            rows = read_staged(Artwork, staging=folder).drop("fetched_at").sort("artwork_id")
+            found[first] = rows, result, server.requests()
+
+    (rows, result, log), (rows_twice, result_twice, log_twice) = found[False], found[True]
+    assert rows.equals(rows_twice)
+    assert (3, 3, 3) == (rows.height, result.counters["downloads"], result_twice.counters["downloads"])
+    assert (3, 6) == (result.counters["image_requests"], result_twice.counters["image_requests"])
+    assert (3, 6) == (log.count("image", status=200), log_twice.count("image", status=200))
+    downloads = [record for record in records if record.name == "artwork.download"]
+    bytes_of = {"w92": 0, "w300": 0, "original": 0}
+    for record in downloads:
+        bytes_of[record.attributes["size"]] += record.attributes["bytes"]
+    assert ["w300", "original", "w92", "original", "w92", "original"] == [r.attributes["size"] for r in downloads]
+    assert bytes_of["original"] == log.sent_bytes == rows["size_bytes"].sum()
+    assert sum(bytes_of.values()) == log_twice.sent_bytes
+    files = [sorted(p.name for p in (tmp_path / f / "data").rglob("*") if p.is_file()) for f in ("False", "True")]
+    assert files[0] == files[1]
+
+
+def test_a_small_picture_that_is_missing_costs_nothing(tmp_path):
+    """
+    Where there is no small picture, or it comes to nothing, the real one is fetched all the same.
+    """
+
+    def script(heard, _):
+        return Say(404, b"", {}) if "/w92/" in heard.path else Say(200, a_jpeg(), {})
+
+    with Loopback(script) as server:
+        result = fetched(tmp_path, server.url, a_place(1), thumbnails_first=True)
+
+    assert (1, 2) == (result.done_count, len(server.heard))
+
+
 def test_the_standin_faults_are_survived(tmp_path):
     """
     The first request of each picture is dropped, cut or short: all pictures come in the end.

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tasks.core.settings import MOST_BATCHES, MOST_TASK_RUNS, SINGLE_STEPS, Room, ScrapeSettings, Settings
+from tasks.core.settings import (
+    MOST_BATCHES,
+    MOST_TASK_RUNS,
+    SINGLE_STEPS,
+    ProbeSettings,
+    Room,
+    ScrapeSettings,
+    Settings,
+)
 
 
 @pytest.mark.parametrize("address", ["api.example.org/3", "ftp://example.org", "http://", "http://a b/3", ""])
@@ -61,3 +69,20 @@ def test_the_shares_of_the_stages_leave_room_for_single_steps():
     All batches and all single steps together are the most tasks a run may have.
     """
     assert sum(MOST_BATCHES.values()) + SINGLE_STEPS <= MOST_TASK_RUNS
+
+
+@pytest.mark.parametrize("given", [3, "3"])
+def test_a_choice_of_numbers_takes_text(given):
+    """
+    The environment holds text: ``REELHOUSE_PROBE__FFPROBE_CALLS=3``.
+    """
+    assert 3 == ProbeSettings.model_validate({"ffprobe_calls": given}).ffprobe_calls
+
+
+@pytest.mark.parametrize("given", [2, "2", "three", ""])
+def test_another_number_is_refused(given):
+    """
+    There are one call and three, nothing between.
+    """
+    with pytest.raises(ValidationError, match="ffprobe_calls"):
+        ProbeSettings.model_validate({"ffprobe_calls": given})

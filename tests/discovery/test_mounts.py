@@ -87,6 +87,15 @@ def test_every_remote_kind_is_walked_by_threads(kind):
     assert REMOTE[kind]
 
 
+def test_the_walker_for_comparisons_is_told_as_it_is():
+    """
+    A share stays one, but its folders are listed one after the other.
+    """
+    found = profile_of(b"/x", DiscoverySettings(walker="listdir"), [Mount(b"/", b"nas:/films", "nfs4")])
+
+    assert ("remote", "nfs4 mount of nas:/films: folders are listed one after the other") == (found.name, found.reason)
+
+
 def test_without_a_mount_table_it_is_local():
     """
     Where the system tells nothing, nothing is claimed.

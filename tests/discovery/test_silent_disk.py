@@ -20,7 +20,9 @@ from tasks.standin import slow_disk
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or slow_disk.compiler() is None, reason="needs Linux and a C compiler"
 )
-EACH_PROFILE = pytest.mark.parametrize("profile", ["local", "remote"])
+EACH_WAY = pytest.mark.parametrize(
+    "way", [{"profile": "local"}, {"profile": "remote"}, {"walker": "listdir"}], ids=["local", "remote", "listdir"]
+)
 DEADLINE_S = 0.4
 
 WALK = """
@@ -66,14 +68,14 @@ def share(tmp_path) -> Path:
 
 
 def ask(
-    code: str, library: Path, share: Path, *, more: tuple[Path, ...] = (), profile: str = "local", **options
+    code: str, library: Path, share: Path, *, more: tuple[Path, ...] = (), way: dict[str, str] | None = None, **options
 ) -> Any:
     """What ``code`` leaves in ``result`` in a process before the slow disk."""
     program = (
         "import json, os, sys\n"
         "from tasks.core.settings import DiscoverySettings\n"
         "root, more = os.fsencode(sys.argv[1]), sys.argv[2:]\n"
-        f"settings = DiscoverySettings(profile={profile!r}, deadline_s={DEADLINE_S})\n"
+        f"settings = DiscoverySettings(deadline_s={DEADLINE_S}, **{way or {}!r})\n"
         f"{code}\nprint(json.dumps(result))\n"
     )
     done = subprocess.run(
@@ -87,24 +89,28 @@ def ask(
     return json.loads(done.stdout)
 
 
-@EACH_PROFILE
+@EACH_WAY
 @pytest.mark.parametrize("hang_on", ["/Show 07/Season 1", "/Show 07/Season 1/e1"], ids=["listing", "stat"])
-def test_a_folder_that_does_not_answer_is_unknown_and_the_others_are_found(library, share, profile, hang_on):
+def test_a_folder_that_does_not_answer_is_unknown_and_the_others_are_found(library, share, way, hang_on):
     """
-    One folder hangs, when it is listed or when a file in it is looked at: it alone is unknown.
+    One folder hangs, when it is listed or when a file in it is looked at: it alone is unknown. Who has to ask whether
+    it is a folder hangs in the one above, which is unknown then.
     """
-    found = ask(WALK, library, share, profile=profile, hang_on=hang_on)
+    unknown = "Show 07" if "walker" in way and hang_on.endswith("Season 1") else "Show 07/Season 1"
 
-    assert {"Show 07/Season 1": "did not answer within 0.4 s"} == found["unlisted"]
-    assert 118 == len([file for file in found["files"] if not file.startswith("Show 07/Season 1/")])
+    found = ask(WALK, library, share, way=way, hang_on=hang_on)
+
+    assert {unknown: "did not answer within 0.4 s"} == found["unlisted"]
+    elsewhere = [file for file in found["files"] if not file.startswith(f"{unknown}/")]
+    assert (114 if unknown == "Show 07" else 118) == len(elsewhere)
 
 
-@EACH_PROFILE
-def test_a_dead_disk_is_not_tried_for_ever(library, share, profile):
+@EACH_WAY
+def test_a_dead_disk_is_not_tried_for_ever(library, share, way):
     """
     All seasons hang: after some of them the rest is given up at once, and everything is unknown.
     """
-    found = ask(WALK, library, share, profile=profile, hang_on="/Season")
+    found = ask(WALK, library, share, way=way, hang_on="/Season")
 
     unknown = found["unlisted"].keys()
     shows = [show.name for show in share.iterdir()]
@@ -124,30 +130,33 @@ def test_a_folder_that_still_hangs_is_not_waited_for_again(library, share):
     assert {"Show 07/Season 1": "has still not answered"} == second["unlisted"]
 
 
-@EACH_PROFILE
+@EACH_WAY
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
-def test_an_error_of_the_disk_makes_its_folder_unknown(library, share, profile, code):
+def test_an_error_of_the_disk_makes_its_folder_unknown(library, share, way, code):
     """
-    What a disk or a server answers with is the reason; all other folders are found.
+    What a disk or a server answers with is the reason; all other folders are found. Who has to ask whether it is a
+    folder does not know the one above.
     """
-    found = ask(WALK, library, share, profile=profile, fail_on="/Show 11", fail_with=code)
+    found = ask(WALK, library, share, way=way, fail_on="/Show 11", fail_with=code)
 
-    assert {"Show 11": os.strerror(code)} == found["unlisted"]
+    assert {"." if "walker" in way else "Show 11": os.strerror(code)} == found["unlisted"]
     assert 114 == len(found["files"])
 
 
-@EACH_PROFILE
-def test_the_questions_counted_are_those_asked(library, share, tmp_path, profile):
+@EACH_WAY
+def test_the_questions_counted_are_those_asked(library, share, tmp_path, way):
     """
-    What the walk says it has cost is what went over the wire: no question is asked twice, by either profile.
+    What the walk says it has cost is what went over the wire: no question is asked twice, but by the walker that asks
+    for each fact by itself: two questions for each of 80 folders and 120 files.
     """
     counts = tmp_path / "counts"
+    stats = 400 if "walker" in way else 120
 
-    found = ask(WALK, library, share, profile=profile, counts=counts)
+    found = ask(WALK, library, share, way=way, counts=counts)
 
     asked = slow_disk.counts(counts)
-    assert (81, 120) == (found["folders"], found["stats"])
-    assert (81, 120, 0) == (asked["opendir"], asked["stat"], asked["open"])
+    assert (81, stats) == (found["folders"], found["stats"])
+    assert (81, stats, 0) == (asked["opendir"], asked["stat"], asked["open"])
 
 
 def test_a_root_that_does_not_answer_is_a_problem_beside_others(library, share, tmp_path):

@@ -20,6 +20,10 @@ from tasks.discovery.folder import Lister
 from tasks.discovery.walk import Crew, Start, Walk, threads_for
 
 EACH_PROFILE = pytest.mark.parametrize("profile", ["local", "remote"])
+EACH_WALKER = pytest.mark.parametrize("walker", ["scandir", "listdir"])
+EACH_WAY = pytest.mark.parametrize(
+    "way", [{"profile": "local"}, {"profile": "remote"}, {"walker": "listdir"}], ids=["local", "remote", "listdir"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +51,20 @@ def walked(root: Path, **settings) -> tuple[list[str], dict[str, int], Walk]:
     return found, {reason: skip.entry_count for reason, skip in walk.tally.skips.items()}, walk
 
 
-def test_a_listing_is_what_stat_says(tmp_path):
+@EACH_WALKER
+def test_a_listing_is_what_stat_says(tmp_path, walker):
     """
     Path, size, times, inode and device of a file are those of the operating system, the extension is in lower case.
     """
     path = a_file(tmp_path / "A Film (2001)" / "A Film.MKV", b"12345")
 
-    [listing] = Walk(os.fsencode(tmp_path), DiscoverySettings()).files(os.fsencode(tmp_path))
+    [listing] = Walk(os.fsencode(tmp_path), DiscoverySettings(walker=walker)).files(os.fsencode(tmp_path))
 
     at = path.stat()
     assert (os.fsencode(path), b".mkv", 5, at.st_mtime_ns, at.st_ctime_ns, at.st_ino, at.st_dev) == listing
 
 
+@EACH_WALKER
 @pytest.mark.parametrize(
     "name",
     [
@@ -72,18 +78,19 @@ def test_a_listing_is_what_stat_says(tmp_path):
     ],
     ids=repr,
 )
-def test_every_name_is_kept_as_it_is(tmp_path, name):
+def test_every_name_is_kept_as_it_is(tmp_path, name, walker):
     """
     A name is bytes without slash and NUL; whatever they are, they come back unchanged.
     """
     path = os.fsencode(tmp_path) + b"/" + name
     Path(os.fsdecode(path)).touch()
 
-    [listing] = Walk(os.fsencode(tmp_path), DiscoverySettings()).files(os.fsencode(tmp_path))
+    [listing] = Walk(os.fsencode(tmp_path), DiscoverySettings(walker=walker)).files(os.fsencode(tmp_path))
 
     assert path == listing[0]
 
 
+@EACH_WALKER
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
@@ -97,21 +104,21 @@ def test_every_name_is_kept_as_it_is(tmp_path, name):
         ("@eaDir/a.mkv", "ignored_folder"),
     ],
 )
-def test_what_is_passed_over_is_counted_with_its_reason(tmp_path, entry, reason):
+def test_what_is_passed_over_is_counted_with_its_reason(tmp_path, entry, reason, walker):
     """
     A file or folder that is not taken is counted once, with its reason and an example.
     """
     a_file(tmp_path / entry)
 
-    found, skips, walk = walked(tmp_path)
+    found, skips, walk = walked(tmp_path, walker=walker)
 
     assert ([], {reason: 1}) == (found, skips)
     assert os.fsencode(tmp_path / entry.split("/")[0]) == walk.tally.skips[reason].example
 
 
-@EACH_PROFILE
+@EACH_WAY
 @pytest.mark.parametrize("marker", [".nomedia", ".ignore"])
-def test_a_marker_closes_its_folder(tmp_path, marker, profile):
+def test_a_marker_closes_its_folder(tmp_path, marker, way):
     """
     Nothing of a folder with a marker is found, whatever the order in which the system lists it, nor anything below.
     """
@@ -119,14 +126,14 @@ def test_a_marker_closes_its_folder(tmp_path, marker, profile):
         a_file(tmp_path / "closed" / name)
     a_file(tmp_path / "open" / "c.mkv")
 
-    found, skips, _ = walked(tmp_path, profile=profile)
+    found, skips, _ = walked(tmp_path, **way)
 
     assert (["open/c.mkv"], {"nomedia": 1}) == (found, skips)
 
 
-@EACH_PROFILE
+@EACH_WAY
 @pytest.mark.parametrize("ignore_hidden", [True, False])
-def test_a_marker_closes_a_large_folder(tmp_path, monkeypatch, profile, ignore_hidden):
+def test_a_marker_closes_a_large_folder(tmp_path, monkeypatch, way, ignore_hidden):
     """
     Also one that is not held in memory as a whole, wherever in it the marker is listed.
     """
@@ -138,7 +145,7 @@ def test_a_marker_closes_a_large_folder(tmp_path, monkeypatch, profile, ignore_h
     a_file(tmp_path / "closed" / ".nomedia")
     a_file(tmp_path / "open" / "c.mkv")
 
-    found, skips, _ = walked(tmp_path, profile=profile, ignore_hidden=ignore_hidden)
+    found, skips, _ = walked(tmp_path, ignore_hidden=ignore_hidden, **way)
 
     assert (["open/c.mkv"], {"nomedia": 1}) == (found, skips)
 
@@ -157,9 +164,25 @@ def test_questions_are_counted(tmp_path, profile):
     assert (6, 30) == (walk.tally.folder_count, walk.tally.stat_count)
 
 
-def test_both_profiles_find_the_same(tmp_path):
+def test_the_walker_that_asks_for_names_first_asks_for_each_fact(tmp_path):
     """
-    Several threads and parts of folders change nothing in what is found, passed over and counted.
+    30 films are asked twice, for their kind and their size, 30 texts once, 5 folders for two kinds: 100 questions. The
+    profile that would ask many things at once changes nothing.
+    """
+    for number in range(30):
+        a_file(tmp_path / f"{number % 5}" / f"{number}.mkv")
+        a_file(tmp_path / f"{number % 5}" / f"{number}.txt")
+
+    _, _, walk = walked(tmp_path, walker="listdir", profile="remote")
+
+    assert (6, 100) == (walk.tally.folder_count, walk.tally.stat_count)
+    assert 1 == threads_for("remote", DiscoverySettings(walker="listdir"))
+
+
+def test_all_ways_find_the_same(tmp_path):
+    """
+    Several threads and parts of folders change nothing in what is found, passed over and counted; neither do entries
+    that are asked for each fact by itself, but for the number of questions.
     """
     for number in range(2_000):
         a_file(tmp_path / "flat" / f"{number}.{('mkv', 'txt', 'MP4')[number % 3]}")
@@ -168,19 +191,21 @@ def test_both_profiles_find_the_same(tmp_path):
     (tmp_path / "Show 1" / "up").symlink_to(tmp_path)
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).mkdir()
 
-    def everything(profile: str) -> tuple[object, ...]:
-        walk = Walk(os.fsencode(tmp_path), DiscoverySettings(profile=profile))
+    def everything(**settings) -> tuple[object, ...]:
+        walk = Walk(os.fsencode(tmp_path), DiscoverySettings(**settings))
         listings = sorted(walk.files(walk.root))
         counts = {reason: skip.entry_count for reason, skip in walk.tally.skips.items()}
         return listings, counts, walk.tally.folder_count, walk.tally.stat_count
 
-    local, remote = everything("local"), everything("remote")
+    local, remote, listed = everything(profile="local"), everything(profile="remote"), everything(walker="listdir")
 
     assert 1_633 == len(local[0])  # 1,333 of 2,000 and all 300
     assert local == remote
+    assert local[:3] == listed[:3]
 
 
-def test_what_is_no_file_is_not_listed(tmp_path):
+@EACH_WALKER
+def test_what_is_no_file_is_not_listed(tmp_path, walker):
     """
     A pipe, a socket and a link to a device are counted, never opened.
     """
@@ -194,13 +219,14 @@ def test_what_is_no_file_is_not_listed(tmp_path):
             os.chdir(here)
         (tmp_path / "device.mkv").symlink_to("/dev/null")
 
-        found, skips, _ = walked(tmp_path)
+        found, skips, _ = walked(tmp_path, walker=walker)
 
     assert ([], {"not_a_file": 3}) == (found, skips)
 
 
+@EACH_WALKER
 class TestSymlinks:
-    def test_a_link_out_of_the_root_is_followed(self, tmp_path):
+    def test_a_link_out_of_the_root_is_followed(self, tmp_path, walker):
         """
         A linked file or folder that lies elsewhere belongs to the library.
         """
@@ -210,11 +236,11 @@ class TestSymlinks:
         (root / "linked").symlink_to(tmp_path / "elsewhere")
         (root / "b.mkv").symlink_to(tmp_path / "elsewhere" / "deep" / "a.mkv")
 
-        found, skips, _ = walked(root)
+        found, skips, _ = walked(root, walker=walker)
 
         assert (["b.mkv", "linked/deep/a.mkv"], {}) == (found, skips)
 
-    def test_a_link_back_into_the_root_is_not_followed(self, tmp_path):
+    def test_a_link_back_into_the_root_is_not_followed(self, tmp_path, walker):
         """
         What a link inside the root leads to is found where it lies; nothing comes twice, nothing goes in a circle.
         """
@@ -224,11 +250,11 @@ class TestSymlinks:
         (tmp_path / "b.mkv").symlink_to(tmp_path / "films" / "a.mkv")
         (tmp_path / "gone.mkv").symlink_to(tmp_path / "nowhere.mkv")
 
-        found, skips, _ = walked(tmp_path)
+        found, skips, _ = walked(tmp_path, walker=walker)
 
         assert (["films/a.mkv"], {"symlink": 4}) == (found, skips)
 
-    def test_a_circle_outside_the_root_ends(self, tmp_path):
+    def test_a_circle_outside_the_root_ends(self, tmp_path, walker):
         """
         A link that leads to a folder the walk has come through, outside the root, is not followed again.
         """
@@ -238,11 +264,11 @@ class TestSymlinks:
         root.mkdir()
         (root / "linked").symlink_to(tmp_path / "elsewhere")
 
-        found, skips, _ = walked(root)
+        found, skips, _ = walked(root, walker=walker)
 
         assert (["linked/deep/a.mkv"], {"symlink": 1}) == (found, skips)
 
-    def test_links_can_be_left_alone(self, tmp_path):
+    def test_links_can_be_left_alone(self, tmp_path, walker):
         """
         With the setting off no link is followed.
         """
@@ -251,22 +277,23 @@ class TestSymlinks:
         root.mkdir()
         (root / "linked").symlink_to(tmp_path / "elsewhere")
 
-        found, skips, _ = walked(root, follow_symlinks=False)
+        found, skips, _ = walked(root, walker=walker, follow_symlinks=False)
 
         assert ([], {"symlink": 1}) == (found, skips)
 
 
-@EACH_PROFILE
+@EACH_WAY
 class TestErrors:
-    def test_a_folder_that_vanished_is_unknown(self, tmp_path, profile):
+    def test_a_folder_that_vanished_is_unknown(self, tmp_path, way):
         """
         A folder that is gone when the walk comes to it is an error of that folder; the other start is found.
         """
         a_file(tmp_path / "a" / "a.mkv")
         root = os.fsencode(tmp_path)
         starts = [Start(root, root + b"/gone", True), Start(root, root + b"/a", True)]
+        settings = DiscoverySettings(**way)
 
-        pieces = list(Crew(starts, DiscoverySettings(), threads=threads_for(profile, DiscoverySettings())))
+        pieces = list(Crew(starts, settings, threads=threads_for(settings.profile, settings)))
 
         ends = {piece.start: piece.end for piece in pieces if piece.end}
         assert [root + b"/a/a.mkv"] == [listing[0] for piece in pieces for listing in piece.files]
@@ -274,7 +301,7 @@ class TestErrors:
         assert [] == ends[1].unlisted
 
     @pytest.mark.usefixtures("without_privileges")
-    def test_a_folder_without_permission_is_unknown(self, tmp_path, profile):
+    def test_a_folder_without_permission_is_unknown(self, tmp_path, way):
         """
         Neither a folder that may not be read nor one that may not be entered ends the walk; both are named.
         """
@@ -285,7 +312,7 @@ class TestErrors:
         (tmp_path / "b").chmod(0o600)
 
         try:
-            found, _, walk = walked(tmp_path, profile=profile)
+            found, _, walk = walked(tmp_path, **way)
         finally:
             (tmp_path / "a").chmod(0o700)
             (tmp_path / "b").chmod(0o700)
@@ -373,29 +400,30 @@ def test_a_mistake_of_ours_is_not_taken_for_a_dead_disk(tmp_path, monkeypatch):
         list(Walk(os.fsencode(tmp_path), DiscoverySettings()).files(os.fsencode(tmp_path)))
 
 
-def test_a_folder_that_answers_late_is_tried_again_later(tmp_path, monkeypatch):
+@EACH_WALKER
+def test_a_folder_that_answers_late_is_tried_again_later(tmp_path, monkeypatch, walker):
     """
     It is unknown in the walk that waited in vain; once it has answered, the next walk finds all of it, and no thread is
     left.
     """
     for name in ("a", "b", "late"):
         a_file(tmp_path / name / "a.mkv")
-    answers, scandir = threading.Event(), os.scandir
+    answers, at_once = threading.Event(), getattr(os, walker)
 
-    def slow_scandir(path):
+    def late(path):
         if path.endswith(b"/late"):
             answers.wait()
-        return scandir(path)
+        return at_once(path)
 
-    monkeypatch.setattr(os, "scandir", slow_scandir)
+    monkeypatch.setattr(os, walker, late)
     before = threading.active_count()
 
-    first, _, walk = walked(tmp_path, deadline_s=0.2)
+    first, _, walk = walked(tmp_path, walker=walker, deadline_s=0.2)
     answers.set()
     until = time.monotonic() + 30
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
-    second, _, again = walked(tmp_path, deadline_s=30)
+    second, _, again = walked(tmp_path, walker=walker, deadline_s=30)
 
     assert ["a/a.mkv", "b/a.mkv"] == first
     assert ["a/a.mkv", "b/a.mkv", "late/a.mkv"] == second

@@ -17,7 +17,7 @@ import pytest
 
 from tasks.core.errors import AnswerInvalid, AnswerNotFound, StorageFull, StorageNotWritable
 from tasks.http import loop
-from tasks.http.answers import answers_in
+from tasks.http.answers import UnkeptAnswers, answers_in
 from tasks.http.client import Policy, Usage
 from tasks.http.store import KEEP, MAX_UNPACKED_BYTES, Answer, Store, pack
 from tasks.schema.titles import Responses
@@ -122,6 +122,45 @@ def test_equal_questions_at_once_are_asked_once(tmp_path):
 
     assert 1 == len({a.packed for a in answers})
     assert (1, 9, 1) == (usage.calls, usage.cache_hits, len(server.heard))
+
+
+def test_answers_that_are_not_kept_are_asked_for_each_time():
+    """
+    Without a store four equal questions, three of them at the same moment, are four requests and no hit.
+    """
+    usage = Usage()
+
+    async def three_then_one(url):
+        answers = UnkeptAnswers()
+
+        async def once():
+            return await answers.fetch(url, policy=POLICY, headers=HEADERS, max_age=DAY, usage=usage)
+
+        return [*await asyncio.gather(once(), once(), once()), await once()]
+
+    with Loopback(lambda *_: Say(body=b'{"id": 7}', headers=JSON | {"ETag": 'W/"1"'})) as server:
+        answers = loop.run(three_then_one(f"{server.url}/x"))
+
+    assert [{"id": 7}] * 4 == [answer.document() for answer in answers]
+    assert (4, 0, 0) == (usage.calls, usage.cache_hits, usage.revalidated)
+    assert 4 == len(server.heard)
+    assert not [heard for heard in server.heard if "If-None-Match" in heard.headers]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (Say(404, b'{"status_code": 34}', JSON), AnswerNotFound),
+        (Say(200, b"<html>", {"Content-Type": "text/html"}), AnswerInvalid),
+    ],
+    ids=["404", "portal"],
+)
+def test_answers_that_are_not_kept_are_judged_alike(said, error):
+    """
+    Nothing there, and a page where JSON is promised, are told as where answers are kept.
+    """
+    with Loopback(lambda *_: said) as server, pytest.raises(error):
+        loop.run(UnkeptAnswers().fetch(f"{server.url}/x", policy=POLICY, headers=HEADERS, max_age=DAY, usage=Usage()))
 
 
 def test_a_packed_answer_is_kept_as_it_came(tmp_path):

@@ -124,17 +124,17 @@ def test_an_address_without_a_host_is_refused():
 
 def test_requests_are_evenly_spaced():
     """
-    Twenty requests at 100 a second take 19 gaps of 10 ms, and no two of them come in a burst.
+    Twenty requests at 20 a second take 19 gaps of 50 ms, and do not come in a burst.
     """
     with Loopback(lambda *_: Say()) as server:
         began = time.monotonic()
-        ask_many([f"{server.url}/{n}" for n in range(20)], rate_hz=100.0)
+        ask_many([f"{server.url}/{n}" for n in range(20)], rate_hz=20.0)
         took_s = time.monotonic() - began
 
     moments = sorted(h.at_s for h in server.heard)
-    windows = [sum(start <= m < start + 0.05 for m in moments) for start in moments]
-    assert took_s >= 0.19
-    assert max(windows) <= 8  # 5 by the pace; a loaded machine bunches a few
+    windows = [sum(start <= m < start + 0.25 for m in moments) for start in moments]
+    assert took_s >= 0.95
+    assert max(windows) <= 10  # 5 by the pace; a loaded machine bunches a few, a burst would be 20
 
 
 def test_no_more_connections_than_allowed():

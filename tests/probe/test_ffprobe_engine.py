@@ -24,8 +24,10 @@ FFPROBE = shutil.which("ffprobe") or ""
 needs_ffprobe = pytest.mark.skipif(not FFPROBE, reason="ffprobe is not installed")
 
 
-def measured(path: Path | bytes, *, program: str = FFPROBE, read_first_frame: bool = True) -> Facts:
-    return ffprobe_engine.measure(os.fsencode(path), read_first_frame=read_first_frame, ffprobe=program)
+def measured(path: Path | bytes, *, program: str = FFPROBE, read_first_frame: bool = True, calls: int = 1) -> Facts:
+    return ffprobe_engine.measure(
+        os.fsencode(path), read_first_frame=read_first_frame, ffprobe=program, ffprobe_calls=calls
+    )
 
 
 def normal(facts: Facts) -> Rows:
@@ -81,9 +83,9 @@ class TestCalls:
         path = tmp_path / name
         path.write_bytes(data[: int(len(data) * share)])
 
-        measured(path, program=program)
+        facts = measured(path, program=program)
 
-        assert count == len(calls.read_text().splitlines())
+        assert (count, count) == (len(calls.read_text().splitlines()), facts["program_calls"])
 
     def test_what_is_no_video_file_costs_none(self, a_counter, tmp_path):
         """
@@ -96,7 +98,79 @@ class TestCalls:
         found = [measured(tmp_path / name, program=program) for name in ("pipe.mkv", ".", "empty.mkv", "gone.mkv")]
 
         assert ["unreadable", "unreadable", "unreadable", "vanished"] == [f["failure"]["cause"] for f in found]
+        assert [0, 0, 0, 0] == [f["program_calls"] for f in found]
         assert not calls.exists()
+
+
+@needs_ffprobe
+class TestThreeCalls:
+    """The way of older programs, for comparisons: streams, container and chapters asked for one after the other."""
+
+    @pytest.mark.parametrize("share", [1, 0.6])
+    @pytest.mark.parametrize("name", ["rich.mkv", "wide.mp4", "plain.ts", "plain.avi", "hdr10.mkv", "dolby.mp4"])
+    def test_the_row_is_that_of_one_call(self, clips, tmp_path, name, share):
+        """
+        Of whole files and of files without their end, whatever is said of them; but two calls more.
+        """
+        path = tmp_path / name
+        data = clips[name].read_bytes()
+        path.write_bytes(data[: int(len(data) * share)])
+
+        one, three = measured(path), measured(path, calls=3)
+
+        assert normal(one) == normal(three)
+        assert one["failure"] == three["failure"]
+        more = 0 if one["failure"] else 2  # who is refused at the first call is not asked again
+        assert one["program_calls"] + more == three["program_calls"]
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"text", bytes(50_000), b"\x1aE\xdf\xa3" + bytes(1_000)],
+        ids=["empty", "text", "zeros", "EBML"],
+    )
+    def test_what_is_no_video_is_refused_in_the_same_words(self, tmp_path, content):
+        """
+        At the first call, if there is one.
+        """
+        path = tmp_path / "a.mkv"
+        path.write_bytes(content)
+
+        one, three = measured(path), measured(path, calls=3)
+
+        assert one["failure"] is not None
+        assert one == three
+
+    @pytest.mark.parametrize(("name", "count"), [("rich.mkv", 3), ("hdr10.mkv", 4)])
+    def test_the_calls_counted_are_those_made(self, clips, a_counter, name, count):
+        """
+        Each part is asked for in a call of its own, and a first frame in one more.
+        """
+        program, calls = a_counter
+
+        facts = measured(clips[name], program=program, calls=3)
+
+        made = calls.read_text().splitlines()
+        assert (count, count) == (len(made), facts["program_calls"])
+        for part in ("-show_streams", "-show_format", "-show_chapters"):
+            assert 1 == sum(part in call for call in made), part
+
+    @pytest.mark.parametrize(
+        ("body", "cause", "reason", "count"),
+        [
+            ("kill -SEGV $$", "crashed", "ffprobe was ended by signal 11", 1),
+            ("exit 3", "unreadable", "ffprobe ended with exit code 3", 1),
+            ("echo '[1]'", "unreadable", "ffprobe says nothing about it", 3),
+            ('case "$*" in *streams*) echo \'{"streams": []}\';; *) exit 3;; esac', "unreadable",
+             "ffprobe ended with exit code 3", 2),
+        ],
+    )  # fmt: skip
+    def test_a_program_that_misbehaves_costs_one_file(self, clips, a_program, body, cause, reason, count):
+        """
+        The same failures as with one call, and the calls that were made are counted.
+        """
+        facts = measured(clips["rich.mkv"], program=a_program(body), calls=3)
+
+        assert ({"cause": cause, "reason": reason}, count) == (facts["failure"], facts["program_calls"])
 
 
 @needs_ffprobe

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tasks.core import stopwatch
 from tasks.core.errors import BatchIncomplete
@@ -24,11 +25,21 @@ from tasks.probe.batch import settle
 from tasks.probe.document import probe_files
 from tasks.probe.engines import engine_pool
 from tasks.probe.task import close_pool, peak_worker_memory_bytes, probe
-from tasks.schema.probes import AudioStreams, Chapters, Probes, SubtitleStreams, VideoStreams
+from tasks.schema.probes import (
+    HOW_MEASURED,
+    Attachments,
+    AudioStreams,
+    Chapters,
+    Probes,
+    SubtitleStreams,
+    VideoStreams,
+)
 from tasks.schema.runs import Outcomes
 from tasks.staging import Batch, cut, latest_outcomes, read_staged
 
 SETTINGS = ProbeSettings(workers=2, chunk_size=4)
+PARTS = (Probes, VideoStreams, AudioStreams, SubtitleStreams, Chapters, Attachments)
+needs_ffprobe = pytest.mark.skipif(not shutil.which("ffprobe"), reason="ffprobe is not installed")
 
 
 def an_item(path: Path | bytes) -> dict[str, Any]:
@@ -197,7 +208,55 @@ def test_every_file_is_timed_where_it_was_measured(a_folder, tmp_path):
         files["rich.mkv"].ok, files["rich.mkv"].attributes["status"], files["rich.mkv"].attributes["bytes"]
     )  # fmt: skip
     assert (False, "unreadable") == (files["empty.mkv"].ok, files["empty.mkv"].attributes["status"])
+    assert (0, 0) == tuple(files[name].attributes["calls"] for name in ("rich.mkv", "empty.mkv"))
     assert 0 < files["rich.mkv"].value < 5
+
+
+@needs_ffprobe
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        (1, {"rich.mkv": 1, "hdr10.mkv": 2, "text.mkv": 1, "empty.mkv": 0}),
+        (3, {"rich.mkv": 3, "hdr10.mkv": 4, "text.mkv": 1, "empty.mkv": 0}),
+    ],
+)
+def test_calls_of_ffprobe_are_counted(a_folder, tmp_path, calls, expected):
+    """
+    Per file and for the batch: one or three, and one for a frame; one for what is refused, none for an empty file.
+    """
+    settings = ProbeSettings(workers=1, engine="ffprobe", ffprobe_calls=calls)
+    records: list[stopwatch.Record] = []
+    before = stopwatch.listen(records.append)
+    try:
+        probe.fn(a_batch(tmp_path, *(a_folder[name] for name in expected)), settings)
+    finally:
+        stopwatch.listen(before)
+
+    found = {Path(r.item or "").name: r.attributes["calls"] for r in records if r.name == "probe.file"}
+    assert expected == found
+    assert [sum(expected.values())] == [r.value for r in records if r.name == "probe.program_calls"]
+
+
+@needs_ffprobe
+def test_how_a_file_was_measured_changes_nothing_in_what_is_known_of_it(toy_library, tmp_path):
+    """
+    PyAV, ffprobe in one call and in three give equal tables of the toy library, but for the columns that say how and
+    when it was measured.
+    """
+    paths = sorted(path for path in toy_library.rglob("*") if path.is_file())
+    ways = {"pyav": {}, "one": {"engine": "ffprobe"}, "three": {"engine": "ffprobe", "ffprobe_calls": 3}}
+    tables: dict[str, list[pl.DataFrame]] = {}
+    for way, settings in ways.items():
+        staging = tmp_path / way
+        probe.fn(a_batch(staging, *paths), ProbeSettings(workers=2, **settings))
+        found = {table: read_staged(table, staging=staging).sort(table.key()) for table in PARTS}
+        found[Probes] = found[Probes].drop(HOW_MEASURED)
+        tables[way] = list(found.values())
+
+    assert 16 == tables["pyav"][0].height
+    for one, other, third in zip(tables["pyav"], tables["one"], tables["three"], strict=True):
+        assert_frame_equal(one, other)
+        assert_frame_equal(other, third)
 
 
 def test_the_memory_of_the_workers_is_recorded(a_folder, tmp_path):

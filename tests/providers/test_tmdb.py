@@ -17,7 +17,8 @@ from tasks.core.settings import ScrapeSettings
 from tasks.http import loop
 from tasks.http.answers import answers_in
 from tasks.providers import tmdb_rows
-from tasks.providers.tmdb import BLIND_SEASONS, COLLECTION_PARTS, MOVIE_PARTS, SHOW_PARTS, SLOTS, Tmdb, appended
+from tasks.providers.tmdb import Tmdb
+from tasks.providers.tmdb_requests import BLIND_SEASONS, PARTS, SLOTS, appended
 from tasks.providers.tmdb_rows import Context, collection_rows, movie_rows, season_numbers, show_rows
 from tasks.schema.titles import (
     AlternativeTitles,
@@ -340,9 +341,9 @@ def documents():
 
     seasons = [f"season/{n}" for n in range(12)]
     return {
-        "movie": answer(f"/3/movie/{SALT_FERRY_ID}", MOVIE_PARTS),
-        "show": answer(f"/3/tv/{OBSERVATORY_ID}", [*SHOW_PARTS, *seasons]),
-        "collection": answer(f"/3/collection/{SALT_FERRY_COLLECTION_ID}", COLLECTION_PARTS),
+        "movie": answer(f"/3/movie/{SALT_FERRY_ID}", PARTS["movie"]),
+        "show": answer(f"/3/tv/{OBSERVATORY_ID}", [*PARTS["tv"], *seasons]),
+        "collection": answer(f"/3/collection/{SALT_FERRY_COLLECTION_ID}", PARTS["collection"]),
     }
 
 
@@ -404,7 +405,7 @@ def test_the_official_examples_are_read():
 
     movie = example("/3/movie/{movie_id}")
     show = example("/3/tv/{series_id}")
-    for part in MOVIE_PARTS:
+    for part in PARTS["movie"]:
         movie[part] = example(f"/3/movie/{{movie_id}}/{part}")
     for part in (
         "aggregate_credits",

@@ -476,6 +476,23 @@ class TestLog:
         assert (4, 4) == (log.max_concurrent, log.connections)
         assert min(took_s) >= 0.3
 
+    @pytest.mark.parametrize(("image_latency_s", "is_held_back"), [(0.0, False), (None, True)])
+    def test_pictures_may_be_held_back_for_another_time(self, image_latency_s, is_held_back):
+        """
+        Where every answer is held back for a minute, pictures are too, unless they have a time of their own.
+        """
+        options = StandInOptions(latency_s=60.0, image_latency_s=image_latency_s)
+        held_back = []
+        with StandIn(options) as server, httpx.Client(headers=TOKEN, trust_env=False, timeout=0.5) as client:
+            for url in (f"{server.api_url}/movie/101", f"{server.image_url}w92/film101-poster1.jpg"):
+                try:
+                    client.get(url)
+                    held_back.append(False)
+                except httpx.ReadTimeout:
+                    held_back.append(True)
+
+        assert [True, is_held_back] == held_back
+
     def test_clearing_begins_anew(self, server, api):
         """
         After a clearing nothing was asked.
@@ -488,6 +505,19 @@ class TestLog:
 
 
 class TestProcess:
+    def test_control_addresses_are_not_among_the_connections(self):
+        """
+        Two requests on a connection each are two connections, however often the log was looked at.
+        """
+        with StandInProcess() as server:
+            server.clear()
+            for _ in range(2):
+                httpx.get(f"{server.api_url}/movie/101", headers=TOKEN, trust_env=False)
+                server.requests()
+            log = server.requests()
+
+        assert (2, 2) == (log.api_count, log.connections)
+
     def test_another_process_has_the_same_face(self):
         """
         Log, clearing and faults work across the process border.

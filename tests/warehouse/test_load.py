@@ -30,20 +30,22 @@ from tests.schema.builders import (
     an_episode,
 )
 
-SETTINGS = WarehouseSettings(threads=2)
+EACH_INSERT = pytest.mark.parametrize("place", ["tables", "rows"], indirect=True)
+"""For tests of what is replaced: the way that is for comparisons does the same."""
 ODD = "we[i]rd*=1 \N{FILM FRAMES} [red] \"quoted\" 'x'"
 
 
 class Place:
     """A data folder with its warehouse."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, insert):
         self.folder = folder
+        self.settings = WarehouseSettings(threads=2, insert=insert)
         self.warehouse = folder / "warehouse.duckdb"
 
     def load(self, run_id="run-1", **tables):
         collected = a_collected(self.folder / "staging" / run_id / "collected", run_id, **tables)
-        return load(collected, self.warehouse, data_dir=self.folder, settings=SETTINGS)
+        return load(collected, self.warehouse, data_dir=self.folder, settings=self.settings)
 
     def ask(self, sql):
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
@@ -60,8 +62,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path / ODD)
+def place(tmp_path, request):
+    return Place(tmp_path / ODD, getattr(request, "param", "tables"))
 
 
 @pytest.fixture
@@ -85,6 +87,7 @@ def test_the_first_load_makes_the_warehouse(place):
     assert {"warehouse.duckdb", "staging"} == {path.name for path in place.folder.iterdir()}
 
 
+@EACH_INSERT
 def test_one_row_of_every_table_is_loaded_as_it_is(place):
     """
     Each table takes its row and gives it back unchanged.
@@ -97,6 +100,7 @@ def test_one_row_of_every_table_is_loaded_as_it_is(place):
             assert table.frame([a_row(table)]).equals(back.select(list(table.dtypes()))), table
 
 
+@EACH_INSERT
 def test_texts_stay_what_they_are(place):
     """
     A name is data, whatever it looks like.
@@ -108,6 +112,7 @@ def test_texts_stay_what_they_are(place):
     assert [(text, text.encode()) for text in texts] == place.ask("SELECT path, path_bytes FROM files ORDER BY file_id")
 
 
+@EACH_INSERT
 def test_loading_twice_gives_the_same_tables(place):
     """
     A load that is executed twice (a retry, a crash after the rename) doubles nothing.
@@ -126,6 +131,7 @@ def test_loading_twice_gives_the_same_tables(place):
     assert before == place.contents()
 
 
+@EACH_INSERT
 def test_keys_stay_unique_without_an_index(place):
     """
     A second row with the same key takes the first's place, in every table.
@@ -139,6 +145,7 @@ def test_keys_stay_unique_without_an_index(place):
     assert dict.fromkeys(tables, 1) == counts
 
 
+@EACH_INSERT
 def test_other_rows_stay(place):
     """
     b is measured again; a and its stream are as they were.
@@ -155,6 +162,7 @@ def test_other_rows_stay(place):
     )
 
 
+@EACH_INSERT
 def test_a_file_measured_again_keeps_no_stream_it_no_longer_has(place):
     """
     Three streams, then one, then none.
@@ -168,6 +176,7 @@ def test_a_file_measured_again_keeps_no_stream_it_no_longer_has(place):
     assert [] == place.ask("SELECT stream_index FROM video_streams")
 
 
+@EACH_INSERT
 def test_parts_without_their_owner_replace_their_kind(place):
     """
     Episodes that come alone take the place of all episodes of their show, and of no other's.
@@ -185,6 +194,7 @@ def test_parts_without_their_owner_replace_their_kind(place):
     assert [(2,)] == place.ask("SELECT count(*) FROM titles")
 
 
+@EACH_INSERT
 class TestPurges:
     def test_all_that_is_known_of_a_purged_file_goes(self, place):
         """
@@ -224,6 +234,7 @@ class TestPurges:
         assert [("kept",)] == place.ask("SELECT file_id FROM files")
 
 
+@EACH_INSERT
 def test_events_of_a_retried_run_are_those_of_its_last_attempt(place):
     """
     The first attempt told of two files, the retry of one; what another run told stays.
@@ -353,6 +364,7 @@ class TestRuns:
 
         assert [(61.5, NOON)] == place.ask("SELECT wall_s, finished_at FROM runs")
 
+    @EACH_INSERT
     def test_failures_of_a_retried_run_go_when_they_are_mended(self, place):
         """
         The same run fails, is retried, and then has no failures: none are left, those of other runs stay.
@@ -365,6 +377,7 @@ class TestRuns:
 
         assert [("old", "x")] == place.ask("SELECT run_id, item_id FROM failures")
 
+    @EACH_INSERT
     def test_a_record_does_not_double_what_was_collected(self, place):
         """
         The record of the run repeats its failures; they stand in the warehouse once.
@@ -379,6 +392,7 @@ class TestRuns:
 
         assert [("run-1", "a")] == place.ask("SELECT run_id, item_id FROM failures")
 
+    @EACH_INSERT
     def test_a_broken_record_stops_nobody(self, place):
         """
         It is set aside with its path and reason; the others are loaded.
