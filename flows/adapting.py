@@ -19,7 +19,7 @@ from tasks.plan.adapt import Facts, adapt
 from tasks.plan.machine import machine_of
 from tasks.schema.files import RootListings
 from tasks.staging import read_staged
-from tasks.timings.costs import PastRun, learnt
+from tasks.timings.costs import Lesson, PastRun, learnt, lesson
 from tasks.timings.store import read_timings
 from tasks.warehouse.runs import run_records
 
@@ -41,7 +41,7 @@ def choose(run: Run, items: Mapping[str, int], *, when: str) -> Settings:
         return Settings.model_validate_json(kept.read_bytes())
     roots = read_staged(RootListings, staging=Path(run.staging), stage="discover").select("profile", "device").rows()
     if run.costs is None:  # reading the timings of past runs once is enough
-        run.costs = learnt(past_runs(run.data))
+        run.costs = learnt(lessons(run.data))
     costs = run.costs
     host = httpx.URL(run.settings.scrape.base_url).host
     adapted = adapt(
@@ -53,8 +53,8 @@ def choose(run: Run, items: Mapping[str, int], *, when: str) -> Settings:
     return adapted.settings
 
 
-def past_runs(data: DataFolder) -> Iterator[PastRun]:
-    """The newest runs that came to their end, with their timings."""
+def lessons(data: DataFolder) -> Iterator[Lesson]:
+    """What the newest runs tell that came to their end, the newest first; the timings of one at a time are read."""
     for record in run_records(data.path, newest=RUNS_LEARNT_FROM):
         if record.get("run_stages"):
-            yield PastRun(record, read_timings(data.timings, record["run_id"]))
+            yield lesson(PastRun(record, read_timings(data.timings, record["run_id"])))

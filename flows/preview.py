@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.adapting import past_runs
+from flows.adapting import lessons
 from tasks.core.errors import BatchIncomplete
 from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, from_parameter
@@ -31,7 +31,7 @@ from tasks.plan.task import FilePlan, plan_files, plan_matches, plan_recognition
 from tasks.probe.task import close_pool, engine_versions, recognise
 from tasks.schema.files import Files, Listings
 from tasks.staging import Batch, latest_matches, present_identities, read_known, read_staged
-from tasks.timings.costs import Costs, expected_s, learnt
+from tasks.timings.costs import Costs, Prediction, expected_s, learnt, predictions
 from tasks.warehouse.connect import opened_read_only
 from tasks.warehouse.task import snapshot
 
@@ -69,6 +69,8 @@ class Preview:
     """Stages with work of which no past run tells the time."""
     run_count: int
     """Past runs that the estimates rest on."""
+    predictions: tuple[Prediction, ...]
+    """How well the time of some of these would have been told by those before them."""
     not_found: pl.DataFrame
     """Known files that were found nowhere: rows of ``files``."""
     notes: tuple[str, ...]
@@ -115,7 +117,8 @@ def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = Fa
             match=_placed(_items(matching.batches), files_of_titles, "title_key"),
             scrape=_placed(_items(scraping.batches), files_of_titles, "title_id"),
         )
-        costs = learnt(past_runs(data))
+        past = list(lessons(data))
+        costs = learnt(past)
         picture_bytes = _picture_bytes(data.warehouse)
         whole, unknown = _expected({}, work, plan.file_count, recognition.total_count, costs, picture_bytes)
         nothing = _Work(*(frame.clear() for frame in (work.probe, work.hash, work.match, work.scrape)))
@@ -133,6 +136,7 @@ def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = Fa
             whole=whole,
             unknown_stages=tuple(unknown),
             run_count=costs.run_count,
+            predictions=tuple(predictions(past[::-1])),
             not_found=_not_found(staging, walked),
             notes=(*discovery.notes, *plan.notes),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from flows.show import terminal_width
 from tasks.core.units import human_duration, human_size, printable
 from tasks.report.sections import Grid, Section
 from tasks.report.text import sections_as_text
+from tasks.timings.costs import Prediction
 
 _STATES = ("new", "changed", "moved", "vanished", "held_back")
 
@@ -83,8 +85,18 @@ def _words(found: Preview) -> Iterator[str]:
         yield "There is no past run to tell times and pictures from; requests are one a title and one for its details."
         return
     yield f"Times, requests and pictures by what they were in the last {found.run_count} run(s)."
+    if found.predictions:
+        yield prediction_words(found.predictions)
     if found.unknown_stages:
         yield f"No past run tells the time of: {', '.join(found.unknown_stages)}; it comes on top."
+
+
+def prediction_words(told: Sequence[Prediction]) -> str:
+    """How well the times of past runs would have been told by the runs before them."""
+    error_ratio = statistics.median(abs(one.error_ratio) for one in told)
+    if len(told) == 1:
+        return f"The time of the last run would have been told with an error of {error_ratio:.0%}."
+    return f"The times of the last {len(told)} runs would have been told with a median error of {error_ratio:.0%}."
 
 
 def _document(found: Preview) -> dict[str, Any]:
@@ -99,5 +111,6 @@ def _document(found: Preview) -> dict[str, Any]:
         "counters": found.counters,
         "unknown_stages": list(found.unknown_stages),
         "run_count": found.run_count,
+        "predictions": [asdict(one) for one in found.predictions],
         "notes": list(found.notes),
     }

@@ -13,6 +13,8 @@ from tasks.timings.summary import durations, wall_s
 
 FEWEST_ITEMS = 10
 """Items a stage must have worked on to count: a run of three files says what a start costs, not what a file costs."""
+FEWEST_RUNS = 3
+"""Runs that must have told of a library before their prediction is judged."""
 _WORKED_ON = ("done_count", "quarantined_count", "failed_count")
 
 
@@ -22,6 +24,23 @@ class PastRun:
 
     record: Mapping[str, Any]
     timings: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one run tells: little, however long its timings are. A stage or ratio that it does not tell is missing."""
+
+    run_id: str
+    wall_s: float
+    items: Mapping[str, int]
+    """Stage -> items it worked on; of ``discover`` the files, which are what it costs."""
+    item_s: Mapping[str, float]
+    """Stage -> seconds of wall time an item."""
+    fixed_s: float | None
+    """Seconds beside the mapped stages; ``None`` where none was timed."""
+    ratios: Mapping[str, float]
+    call_s: Mapping[str, float]
+    """Host -> seconds in which it gave nine of ten answers."""
 
 
 @dataclass(frozen=True)
@@ -39,41 +58,83 @@ class Costs:
     run_count: int
 
 
-def learnt(past: Iterable[PastRun]) -> Costs:
-    """The costs that ``past`` runs teach."""
-    item_s: dict[str, list[float]] = {}
-    call_s: dict[str, list[float]] = {}
-    ratios: dict[str, list[float]] = {}
-    fixed_s = []
-    for run in past:
-        counts = {row["stage"]: sum(row[name] for name in _WORKED_ON) for row in run.record.get("run_stages", ())}
-        busy = dict(durations(run.timings).select("name", "busy_s").iter_rows()) if run.timings.height else {}
-        staged_s = {stage: busy[f"{stage}.step"] for stage in counts if f"{stage}.step" in busy}
-        counts["discover"] = run.record.get("file_count", 0)  # what it costs is files, what it counts is folders
-        for stage, stage_s in staged_s.items():
-            if counts[stage] >= FEWEST_ITEMS:
-                item_s.setdefault(stage, []).append(stage_s / counts[stage])
-        if staged_s:
-            fixed_s.append(max(0.0, wall_s(run.timings) - whole_s(staged_s)))
-        for host, answer_s in _answers(run.timings).iter_rows():
-            call_s.setdefault(host, []).append(answer_s)
-        done = {row["stage"]: row["done_count"] for row in run.record.get("run_stages", ())}
-        asked = sum(counts.get(stage, 0) for stage in ("match", "scrape", "collections"))
-        for name, part, whole in (
-            ("matched", done.get("match", 0), counts.get("match", 0)),
-            ("collections", done.get("collections", 0), done.get("scrape", 0)),
-            ("pictures", counts.get("artwork", 0), done.get("scrape", 0)),
-            ("calls", run.record.get("call_count", 0), asked),
-        ):
-            if whole >= FEWEST_ITEMS:
-                ratios.setdefault(name, []).append(part / whole)
+@dataclass(frozen=True)
+class Prediction:
+    """What would have been told of a run before it, by what the runs before it had taught."""
+
+    run_id: str
+    told_s: float
+    took_s: float
+
+    @property
+    def error_ratio(self) -> float:
+        """0.1 for 11 s told of a run of 10 s."""
+        return self.told_s / self.took_s - 1
+
+
+def lesson(run: PastRun) -> Lesson:
+    """What a run tells of the next ones."""
+    record = run.record
+    counts = {row["stage"]: sum(row[name] for name in _WORKED_ON) for row in record.get("run_stages", ())}
+    done = {row["stage"]: row["done_count"] for row in record.get("run_stages", ())}
+    busy = dict(durations(run.timings).select("name", "busy_s").iter_rows()) if run.timings.height else {}
+    staged_s = {stage: busy[f"{stage}.step"] for stage in counts if f"{stage}.step" in busy}
+    asked = sum(counts.get(stage, 0) for stage in ("match", "scrape", "collections"))
+    ratios = (
+        ("matched", done.get("match", 0), counts.get("match", 0)),
+        ("collections", done.get("collections", 0), done.get("scrape", 0)),
+        ("pictures", counts.get("artwork", 0), done.get("scrape", 0)),
+        ("calls", record.get("call_count", 0), asked),
+    )
+    counts["discover"] = record.get("file_count", 0)  # what it costs is files, what it counts is folders
+    took_s = wall_s(run.timings)
+    return Lesson(
+        run_id=record.get("run_id", ""),
+        wall_s=took_s,
+        items=counts,
+        item_s={stage: s / counts[stage] for stage, s in staged_s.items() if counts[stage] >= FEWEST_ITEMS},
+        fixed_s=max(0.0, took_s - whole_s(staged_s)) if staged_s else None,
+        ratios={name: part / whole for name, part, whole in ratios if whole >= FEWEST_ITEMS},
+        call_s=dict(_answers(run.timings).iter_rows()),
+    )
+
+
+def learnt(past: Iterable[Lesson]) -> Costs:
+    """The costs that past runs teach."""
+    lessons = list(past)
+    fixed_s = [one.fixed_s for one in lessons if one.fixed_s is not None]
     return Costs(
-        item_s={stage: statistics.median(found) for stage, found in item_s.items()},
+        item_s=_medians(one.item_s for one in lessons),
         fixed_s=statistics.median(fixed_s) if fixed_s else None,
-        ratios={name: statistics.median(found) for name, found in ratios.items()},
-        call_s={host: statistics.median(found) for host, found in call_s.items()},
+        ratios=_medians(one.ratios for one in lessons),
+        call_s=_medians(one.call_s for one in lessons),
         run_count=len(fixed_s),
     )
+
+
+def _medians(told: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for one in told:
+        for name, value in one.items():
+            found.setdefault(name, []).append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def predictions(past: Sequence[Lesson]) -> list[Prediction]:
+    """How well the time of each run would have been told, by the runs before it; for the fourth run and later ones.
+
+    The work is taken as it turned out, so this judges the costs and not how the work was counted. A run with a stage
+    that no earlier one tells of is left out.
+
+    Args:
+        past: runs of one library, the oldest first.
+    """
+    found = []
+    for number, run in enumerate(past[FEWEST_RUNS:], start=FEWEST_RUNS):
+        told_s, unknown = expected_s(learnt(past[:number]), run.items)
+        if told_s is not None and not unknown and run.wall_s > 0:
+            found.append(Prediction(run.run_id, told_s, run.wall_s))
+    return found
 
 
 def _answers(timings: pl.DataFrame) -> pl.DataFrame:
