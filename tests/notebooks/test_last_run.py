@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tasks.core.layout import DataFolder
 from tasks.core.stopwatch import record_duration, record_value, span
 from tasks.timings import recording
+from tests.notebooks.execution import NOTEBOOKS, charts, executed, outputs
 from tests.report.a_library import SEEN, make_warehouse, the_library
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LAST_RUN = next(path for path in NOTEBOOKS if path.name == "01_last_run.ipynb")
-
-
-def executed(path: Path, data: Path, run: str | None = None) -> nbformat.NotebookNode:
-    """The notebook after a run of all cells on ``data``, every warning in its own code an error."""
-    notebook = nbformat.read(path, as_version=4)
-    (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    parameters.source = f"DATA = {str(data)!r}\nRUN = {run!r}"
-    strict = "import warnings\nwarnings.simplefilter('error')"
-    lenient = "warnings.resetwarnings()"  # ipykernel itself warns when it ends
-    notebook.cells = [nbformat.v4.new_code_cell(strict), *notebook.cells, nbformat.v4.new_code_cell(lenient)]
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
-    return notebook
-
-
-def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[Any]:
-    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [data[kind] for data in shown if kind in data]
-
-
-def charts(notebook: nbformat.NotebookNode) -> list[str]:
-    """The words in each chart, title first to last label, as one line a chart."""
-    svg = "{http://www.w3.org/2000/svg}"
-    drawn = [ElementTree.fromstring(picture) for picture in outputs(notebook, "image/svg+xml")]
-    return [" ".join(text.text or "" for text in picture.iter(f"{svg}text")) for picture in drawn]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
 
 @pytest.fixture(scope="module")
 def notebook(data: DataFolder) -> nbformat.NotebookNode:
-    return executed(LAST_RUN, data.path)
+    return executed(LAST_RUN, DATA=str(data.path), RUN=None)
 
 
 def test_every_question_gets_its_chart(notebook):
@@ -131,7 +103,7 @@ def test_a_run_can_be_chosen(data):
     """
     The second parameter names the run.
     """
-    words = " ".join(outputs(executed(LAST_RUN, data.path, "run-0"), "text/markdown"))
+    words = " ".join(outputs(executed(LAST_RUN, DATA=str(data.path), RUN="run-0"), "text/markdown"))
 
     assert "Run `run-0`" in words
 
@@ -140,18 +112,17 @@ def test_before_the_first_run_it_says_what_to_do(tmp_path):
     """
     An empty folder gives a sentence instead of an error, and no chart.
     """
-    notebook = executed(LAST_RUN, tmp_path)
+    notebook = executed(LAST_RUN, DATA=str(tmp_path), RUN=None)
 
     assert "There is no run here yet" in " ".join(outputs(notebook, "text/markdown"))
     assert [] == charts(notebook)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_notebooks_are_kept_without_outputs(path):
+def test_it_is_kept_without_outputs():
     """
-    Outputs would carry paths and titles of whoever ran them.
+    Outputs would carry paths and titles of whoever ran it.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(LAST_RUN, as_version=4)
 
     assert [] == [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert {None} == {cell.get("execution_count") for cell in notebook.cells}
