@@ -7,7 +7,7 @@ export LIBRARY
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh ui notebook test check bench lock clean
+.PHONY: help demo refresh ui notebook test check bench lab lock clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ ui: $(VENV)/.run ## open the Prefect UI with the history of your runs (demo runs
 	@$(BIN)/reelhouse ui $(ARGS)
 
 notebook: $(VENV)/.notebook ## open the notebooks in Jupyter
-	@$(BIN)/jupyter lab notebooks/01_last_run.ipynb $(ARGS)
+	@$(BIN)/jupyter lab notebooks $(ARGS)
 
 # A process more than there are cores, as tests of whole refreshes wait a third of their time, but few: each that gets
 # such tests has a Prefect server of its own (300 MB).
@@ -43,7 +43,11 @@ check: $(VENV)/.dev ## style and types only
 	@$(BIN)/mypy
 
 bench: $(VENV)/.run ## measure refreshes and the disk stages, print the tables of the README (one part: ARGS='--only probe')
-	@$(BIN)/reelhouse benchmark $(ARGS)
+	@$(BIN)/reelhouse budgets $(ARGS)
+
+lab: $(VENV)/.run ## compare old ways of working with ours on small libraries, a quarter of an hour (one: ARGS="d4 --rounds 5")
+	@if [ -n "$(ARGS)" ]; then $(BIN)/reelhouse benchmark $(ARGS); else $(BIN)/reelhouse benchmark tiny --rounds 5 \
+		&& $(BIN)/reelhouse benchmark d0 --rounds 3; fi
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@requirements/lock.sh

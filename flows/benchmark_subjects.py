@@ -180,16 +180,23 @@ def discovery_stage(request: Request) -> Run:
 
 def refresh_as_flow(request: Request) -> Run:
     """A refresh as the Prefect flow that it is; how far its stages were is sampled."""
-    from flows.benchmark_orchestration import as_flow
+    from flows.budgets_orchestration import as_flow
 
     return as_flow(**request)
 
 
 def refresh_plainly(request: Request) -> Run:
     """The same steps as functions that are called."""
-    from flows.benchmark_orchestration import plainly
+    from flows.budgets_orchestration import plainly
 
     return plainly(**request)
+
+
+def refresh_on_server(request: Request) -> Run:
+    """A refresh as a flow run of a server that runs already: what the lab compares."""
+    from flows.lab_refresh import refresh_in_process
+
+    return refresh_in_process(**request)
 
 
 def _with_peak(work: Callable[[], int]) -> Run:
@@ -217,6 +224,7 @@ SUBJECTS: dict[str, Callable[[Request], Run]] = {
         discovery_stage,
         refresh_as_flow,
         refresh_plainly,
+        refresh_on_server,
     )
 }
 

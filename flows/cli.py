@@ -24,6 +24,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+runs_app = typer.Typer(name="runs", help="Runs that have been.", no_args_is_help=True)
+app.add_typer(runs_app)
+
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder for all that is made.", show_default="data/library")
 ]
@@ -280,6 +283,41 @@ def failures(
     show_failures(DataFolder(_loaded(data, config, None).settings.data_dir), run, as_json=json)
 
 
+@runs_app.command()
+def bundle(
+    run: Annotated[str | None, typer.Argument(help="Run id; the newest one by default.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    out: Annotated[Path | None, typer.Option(help="ZIP file to write.", show_default="reelhouse-RUN.zip")] = None,
+) -> None:
+    """Put the times and counts of a run into one file that can be given away: no name of a file, title or host."""
+    from flows.show import record_of
+    from tasks.core.layout import DataFolder
+    from tasks.lab.bundle import write_bundle
+    from tasks.timings import read_timings
+
+    folder = DataFolder(_loaded(data, config, None).settings.data_dir)
+    record = record_of(folder, run)
+    if record is None:
+        raise Refused(f"there is no run {run or ''} in {folder.path}".replace("  ", " "))
+    target = (out or Path(f"reelhouse-{record['run_id'][:8]}.zip")).absolute()
+    write_bundle(target, record, read_timings(folder.timings, record["run_id"]))
+    print(target)
+
+
+@app.command()
+def tune(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+) -> None:
+    """Say what past runs teach: what a refresh would choose and why, what is set otherwise, how good its times were."""
+    from flows.show_tune import show_tune
+
+    show_tune(_loaded(data, config, assignments).settings, as_json=json)
+
+
 @app.command()
 def serve(
     roots: Annotated[
@@ -329,8 +367,37 @@ def demo(
 
 @app.command()
 def benchmark(
+    presets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PRESET]...", help="Libraries; --list tells them.", show_default="tiny"),
+    ] = None,
+    rounds: Annotated[int, typer.Option(help="Times each profile has its turn; n of the tables.", min=1)] = 5,
+    profiles: Annotated[
+        list[str] | None, typer.Option("--profile", help="Ways to refresh.", show_default="baseline, optimized")
+    ] = None,
+    ablation: Annotated[bool, typer.Option("--ablation", help="Also all but each single switch.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show presets, switches and profiles, and do nothing.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
+    ] = None,
+) -> None:
+    """Compare the old ways of documented programs with ours: made libraries refreshed in turn; print tables.
+
+    All profiles must give the same tables; where they do not, this names the rows and ends with exit status 3.
+    """
+    from flows.lab_run import LAB_DATA, profiles_of, run_lab, what_there_is
+
+    if list_:
+        print(what_there_is())
+        return
+    chosen = profiles_of(profiles or (), is_ablation=ablation)
+    raise SystemExit(run_lab(presets or ["tiny"], (data or LAB_DATA).absolute(), rounds=rounds, profiles=chosen))
+
+
+@app.command()
+def budgets(
     only: Annotated[
-        Literal["probe", "discovery", "refresh", "orchestration"] | None,
+        Literal["probe", "discovery", "refresh", "orchestration", "timings"] | None,
         typer.Option(help="One part.", show_default="all"),
     ] = None,
     files: Annotated[int, typer.Option(help="Videos of the library.", min=10)] = 10_000,
@@ -341,11 +408,11 @@ def benchmark(
         Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
     ] = None,
 ) -> None:
-    """Measure refreshes of a made library, Prefect's share, and the disk stages beside other programs; print tables."""
-    from flows.benchmark import BENCH_DATA, Sizes, run_benchmark
+    """Measure our budgets: refreshes, Prefect's share, and the disk stages beside other programs; print tables."""
+    from flows.budgets import BENCH_DATA, Sizes, run_budgets
 
     sizes = Sizes(file_count=files, entry_count=entries, large_bytes=round(large_gb * 1e9), repeats=repeats)
-    raise SystemExit(run_benchmark((data or BENCH_DATA).absolute(), sizes, only=only))
+    raise SystemExit(run_budgets((data or BENCH_DATA).absolute(), sizes, only=only))
 
 
 @app.command()

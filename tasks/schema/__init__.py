@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.schema import files, probes, runs, timings, titles  # noqa: F401 - defining the classes registers the tables
+from tasks.schema import files, lab, probes, runs, timings, titles  # noqa: F401 - defining the classes registers the tables
 from tasks.schema.table import Column, Table, column, subclasses
 
 __all__ = ["Column", "Table", "column", "table", "tables", "warehouse_tables"]

@@ -354,3 +354,40 @@ def test_a_reader_that_has_gone_is_no_fault(empty, arguments):
     os.close(writer)
 
     assert (1, b"") == (done.returncode, done.stderr)
+
+
+def test_tune_names_what_is_set_otherwise_than_chosen(known):
+    """
+    Eight requests in flight are the fewest that are chosen, so three are less. What is set to the same as would be
+    chosen is not named.
+    """
+    done = known.run("tune", "--json", "--set", "scrape.connections=3", "--set", "artwork.connections=8")
+
+    (found,) = done.documents
+    assert (0, "tune") == (done.status, found["event"]), done.stderr
+    (proposal,) = found["proposals"]
+    assert ("scrape.connections", 3) == (proposal["name"], proposal["value"])
+    assert 8 <= proposal["chosen"]
+
+
+def test_tune_shows_how_much_of_a_limit_was_used(known):
+    """
+    For people: the limits of the largest run with what was at work at once, and that three runs must have told of a
+    library before a prediction is judged.
+    """
+    done = known.run("tune")
+
+    said = done.stdout.decode()
+    assert (0, "") == (done.status, done.stderr)
+    assert {"probe.workers", "scrape.connections", "artwork.connections"} <= set(said.split())
+    assert "Three runs must have told of a library" in said
+
+
+def test_tune_needs_a_run(empty):
+    """
+    Without one it says how to make one.
+    """
+    done = empty.run("tune")
+
+    assert 2 == done.status
+    assert "reelhouse refresh" in only_line(done.stderr)

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from flows.benchmark_eta import eta_errors, eta_rows, sampling
-from flows.benchmark_orchestration import FLOW, PLAIN, must_be_alike, share, share_rows
 from flows.benchmark_runs import Run, program
+from flows.budgets_eta import eta_errors, eta_rows, sampling
+from flows.budgets_orchestration import FLOW, PLAIN, must_be_alike, share, share_rows
 from tasks.core.progress import Progress, StageProgress
 from tests.flows.house import TOKEN, a_house, about_the_library
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.benchmark_rivals import LIBRARIES, SHOW_ALL, ffprobe, ffprobe_once, minidlnad, minimal_probe
 from flows.benchmark_runs import NotMeasured
+from flows.budgets_rivals import LIBRARIES, SHOW_ALL, ffprobe, ffprobe_once, minidlnad, minimal_probe
 from tasks.standin.bench_library import make_bench_library
 
 HAS_HEADERS = all(map(shutil.which, ("cc", "pkg-config"))) and not subprocess.call(

@@ -34,7 +34,7 @@ LATENCY_S = 0.072
 """Median of TMDB's answers in recordings of 2024 and 2025."""
 
 
-Part = Literal["probe", "discovery", "refresh", "orchestration"]
+Part = Literal["probe", "discovery", "refresh", "orchestration", "timings"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Sizes:
     repeats: int = 5
 
 
-def run_benchmark(data: Path, sizes: Sizes, *, only: Part | None = None) -> int:
+def run_budgets(data: Path, sizes: Sizes, *, only: Part | None = None) -> int:
     """Measure one part or all, and print tables; returns an exit status. What is made stays in ``data``.
 
     Raises:
@@ -62,23 +62,27 @@ def run_benchmark(data: Path, sizes: Sizes, *, only: Part | None = None) -> int:
         raise StorageNotWritable(f"{data} cannot be made: {exc.strerror}; choose another folder with --data") from exc
     print(f"{machine()}; load average as it began: {os.getloadavg()[0]:.1f}.", flush=True)
     if only in (None, "refresh"):
-        _benchmark_refresh(data, sizes.file_count, sizes.repeats)
+        _measure_refresh(data, sizes.file_count, sizes.repeats)
     if only in (None, "orchestration"):
-        from flows.benchmark_orchestration import benchmark_orchestration
+        from flows.budgets_orchestration import measure_orchestration
 
-        benchmark_orchestration(data, file_count=sizes.file_count, repeats=sizes.repeats, latency_s=LATENCY_S)
+        measure_orchestration(data, file_count=sizes.file_count, repeats=sizes.repeats, latency_s=LATENCY_S)
+    if only in (None, "timings"):
+        from flows.budgets_timings import measure_timings
+
+        measure_timings(data, file_count=sizes.file_count, repeats=sizes.repeats)
     if only in (None, "probe"):
-        from flows.benchmark_probe import benchmark_probe
+        from flows.budgets_probe import measure_probe
 
-        benchmark_probe(data, file_count=sizes.file_count, repeats=sizes.repeats, large_bytes=sizes.large_bytes)
+        measure_probe(data, file_count=sizes.file_count, repeats=sizes.repeats, large_bytes=sizes.large_bytes)
     if only in (None, "discovery"):
-        from flows.benchmark_discovery import benchmark_discovery
+        from flows.budgets_discovery import measure_discovery
 
-        benchmark_discovery(data, entry_count=sizes.entry_count, file_count=sizes.file_count, repeats=sizes.repeats)
+        measure_discovery(data, entry_count=sizes.entry_count, file_count=sizes.file_count, repeats=sizes.repeats)
     return 0
 
 
-def _benchmark_refresh(data: Path, file_count: int, repeats: int) -> None:
+def _measure_refresh(data: Path, file_count: int, repeats: int) -> None:
     """Make a library of ``file_count`` files, refresh it, print a table."""
     from tasks.standin.bench_library import make_bench_library
     from tasks.standin.running import StandInProcess
@@ -96,7 +100,7 @@ def _benchmark_refresh(data: Path, file_count: int, repeats: int) -> None:
             "REELHOUSE_SCRAPE__BASE_URL": server.api_url,
         }
         refresh = [sys.executable, "-m", "flows.cli", "refresh", str(library.folder), "--json"]
-        nothing = [sys.executable, "-m", "flows.benchmark", str(data / "empty")]
+        nothing = [sys.executable, "-m", "flows.budgets", str(data / "empty")]
         _timed(nothing, environment)  # makes the empty flow's database, as the first refresh makes its own
         first_wall_s = _timed(refresh, environment)
         first = _newest(results)

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.benchmark_probe import items_below, probe_stage, sample, staging_in, warm
 from flows.benchmark_runs import (
     NotMeasured,
     Rival,
@@ -26,6 +25,7 @@ from flows.benchmark_runs import (
     spread,
     table,
 )
+from flows.budgets_probe import items_below, probe_stage, sample, staging_in, warm
 from tasks.core.settings import DiscoverySettings, ProbeSettings
 from tasks.discovery.listing import batches_of, entries_of
 from tasks.discovery.roots import check_roots
@@ -44,7 +44,7 @@ Way = Callable[[Mapping[str, str]], Run]
 """Something that is run with further environment variables."""
 
 
-def benchmark_discovery(data: Path, *, entry_count: int, file_count: int, repeats: int) -> None:
+def measure_discovery(data: Path, *, entry_count: int, file_count: int, repeats: int) -> None:
     """Print how fast ``entry_count`` empty files are found here, and up to ``file_count`` videos on a slow share.
 
     Raises:

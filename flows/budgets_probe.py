@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from flows import benchmark_rivals as rivals
+from flows import budgets_rivals as rivals
 from flows.benchmark_runs import (
     NotMeasured,
     Rival,
@@ -51,7 +51,7 @@ MINIDLNA = "minidlnad, full scan"
 C_BUDGET_RATIO, MINIDLNA_BUDGET_RATIO = 1.25, 1.2
 
 
-def benchmark_probe(data: Path, *, file_count: int, repeats: int, large_bytes: int) -> None:
+def measure_probe(data: Path, *, file_count: int, repeats: int, large_bytes: int) -> None:
     """Print what it takes to measure ``file_count`` small files, and three of ``large_bytes`` (0: none), here and now.
 
     Raises:

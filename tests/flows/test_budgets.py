@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 
 import polars as pl
 import pytest
 
-from flows.benchmark import _beyond
-from flows.benchmark_probe import sample
+from flows.budgets import _beyond
+from flows.budgets_probe import sample
+from flows.budgets_timings import measure_timings
 from tests.flows.house import Done, House, a_house
 
 
@@ -47,7 +49,7 @@ def test_the_probe_is_measured_beside_other_programs(house):
     """
     arguments = ("--only", "probe", "--files", "10", "--repeats", "1", "--large-gb", "0.002")
 
-    done = house.run("benchmark", *arguments, "--data", house.data.path)
+    done = house.run("budgets", *arguments, "--data", house.data.path)
 
     assert 0 == done.status, done.stderr
     rows = rows_of(done)
@@ -72,7 +74,7 @@ def test_rivals_that_are_not_installed_are_lines_of_the_table(house, tmp_path):
     arguments = ("--only", "probe", "--files", "10", "--repeats", "1", "--large-gb", "0")
     bare = replace(house, variables={**house.variables, "PATH": str(tmp_path)})
 
-    done = bare.run("benchmark", *arguments, "--data", house.data.path)
+    done = bare.run("budgets", *arguments, "--data", house.data.path)
 
     assert 0 == done.status, done.stderr
     rows = rows_of(done)
@@ -88,7 +90,7 @@ def test_the_walk_is_measured_beside_a_bare_loop(house):
     """
     arguments = ("--only", "discovery", "--entries", "200", "--files", "10", "--repeats", "1")
 
-    done = house.run("benchmark", *arguments, "--data", house.data.path)
+    done = house.run("budgets", *arguments, "--data", house.data.path)
 
     assert 0 == done.status, done.stderr
     rows = rows_of(done)
@@ -112,3 +114,16 @@ def test_samples_are_spread_evenly():
 
     assert [0, 3, 6] == sample(items, 3)["file_id"].to_list()
     assert list(range(10)) == sample(items, 10)["file_id"].to_list()
+
+
+def test_the_cost_of_timings_is_told(tmp_path, capsys):
+    """
+    Scopes and values are kept and read back, ten times as many as at a time; the share of a refresh rests on what it
+    has kept: more records than files.
+    """
+    measure_timings(tmp_path, file_count=10, repeats=1, span_count=500)
+
+    said = capsys.readouterr().out
+    kept = re.search(r"A refresh of 10 files without a token keeps (\d+) records", said)
+    assert "5,000 scopes, read and summed up by name" in said
+    assert kept is not None and int(kept[1]) > 10

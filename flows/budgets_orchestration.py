@@ -16,18 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.benchmark_eta import eta_errors, eta_rows, middle_and_range, print_eta, sampling
-from flows.benchmark_probe import items_below, warm
 from flows.benchmark_runs import Rival, Run, interleaved, measured, measured_runs, program, table
+from flows.budgets_eta import eta_errors, eta_rows, middle_and_range, print_eta, sampling
+from flows.budgets_probe import items_below, warm
 from flows.run import hand_over, quieten_prefect, without_heartbeat
 from flows.server import serving
 from tasks.core.clock import utc_now
+from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
 from tasks.core.settings import Settings
 from tasks.standin.bench_library import make_bench_library
 from tasks.standin.library import LibraryFacts
 from tasks.standin.running import StandInProcess
 from tasks.standin.server import StandInOptions
+from tasks.timings.store import read_timings
 from tasks.warehouse.runs import run_records
 
 SHARE_BUDGET_RATIO = 0.10
@@ -44,7 +46,7 @@ FLOW, PLAIN = "as a Prefect flow", "called plainly"
 Value = Callable[[Run], float]
 
 
-def benchmark_orchestration(data: Path, *, file_count: int, repeats: int, latency_s: float) -> None:
+def measure_orchestration(data: Path, *, file_count: int, repeats: int, latency_s: float) -> None:
     """Print the orchestration's share of refreshes of ``file_count`` files, and how good the times to go are.
 
     Raises:
@@ -259,7 +261,7 @@ def plainly(root: str, home: str, settings: Mapping[str, Any]) -> Run:
     os.environ.pop("PREFECT_API_URL", None)
     os.environ |= {"PREFECT_HOME": home, "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
     given = Settings.model_validate(settings)
-    from flows.benchmark_plain import refresh_plainly
+    from flows.budgets_plain import refresh_plainly
 
     return _with_record(measured(lambda: refresh_plainly([root], given)), given)
 
@@ -274,5 +276,6 @@ def _with_record(run: Run, settings: Settings, **found: Any) -> Run:
         "step_count": record["task_run_count"],
         "stages": record["run_stages"],
         "settings": chosen,
+        "timing_count": read_timings(DataFolder(settings.data_dir).timings).height,
     }
     return replace(run, item_count=record["file_count"], found=found)

@@ -1,0 +1,153 @@
+"""A benchmark on disk: written while it goes on, read by tables and notebooks.
+
+::
+
+    <data>/lab/<id>/
+        manifest.json        what was run, on what, with what: enough to run it again
+        runs.parquet         one row a measured run (LabRuns)
+        scopes.parquet       how long the scopes of each took (LabScopes)
+        timings/run_id=.../  the timings of all runs, as a refresh keeps them
+        runs/<run_id>.json   the records of all runs
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pandera.errors import SchemaError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.core import atomic
+from tasks.core.errors import Refused
+from tasks.core.layout import DataFolder
+from tasks.schema.lab import LabRuns, LabScopes
+from tasks.schema.table import Table
+
+MANIFEST, RUNS, SCOPES = "manifest.json", "runs.parquet", "scopes.parquet"
+
+
+class Manifest(BaseModel):
+    """What a benchmark was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark_id: str
+    preset: str
+    words: str = Field(description="The preset in words.")
+    started_at: datetime
+    finished_at: datetime | None = Field(None, description="None while it goes on, and of one that was stopped.")
+    rounds: int = Field(description="How often each profile had its turn: n.")
+    order: tuple[str, ...] = Field(description="The profiles in the order in which they ran, all rounds.")
+    profiles: Mapping[str, Mapping[str, Any]] = Field(description="Profile -> settings that are not the defaults.")
+    settings: Mapping[str, Mapping[str, Any]] = Field({}, description="Profile -> all settings its first run had.")
+    stand_in: Mapping[str, Any] = Field(description="Options of the service; empty where none was asked.")
+    file_count: int
+    input_hash: str = Field(description="Hash of names, sizes and content of the library.")
+    page_cache: str = Field("warm: every file was read before the first run", description="State of the page cache.")
+    host: Mapping[str, str | int] = Field(description="Class of the machine; not its name.")
+    versions: Mapping[str, str]
+    commit: str | None = Field(description="Commit of the program, + where files differed from it.")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark as it was stored."""
+
+    folder: Path
+    manifest: Manifest
+    runs: pl.DataFrame
+    """``LabRuns``, in the order in which they ran."""
+    scopes: pl.DataFrame
+    """``LabScopes``."""
+
+    @property
+    def timings(self) -> Path:
+        """Folder of the timings, as ``tasks.timings.read_timings`` takes it."""
+        return DataFolder(self.folder).timings
+
+
+def lab_folder(data: Path) -> Path:
+    """Where the benchmarks of a data folder lie."""
+    return data / "lab"
+
+
+def new_id(preset: str, at: datetime) -> str:
+    """An id that sorts by time within a preset."""
+    return f"{preset}-{at:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest; a second one takes the first's place.
+
+    Raises:
+        StorageFull: the disk is full.
+    """
+    atomic.write_bytes(folder / MANIFEST, manifest.model_dump_json(indent=2).encode())
+
+
+def write_runs(folder: Path, runs: Sequence[Mapping[str, Any]], scopes: pl.DataFrame) -> None:
+    """Write what was measured so far; it takes the place of what was written before.
+
+    Raises:
+        KeyError, TypeError, pandera.errors.SchemaError: the rows are none of these tables; our bug.
+        StorageFull: the disk is full.
+    """
+    for name, table, frame in ((RUNS, LabRuns, LabRuns.frame(runs)), (SCOPES, LabScopes, LabScopes.fitted(scopes))):
+        table.validate(frame)
+        with atomic.writing(folder / name) as temporary:
+            frame.write_parquet(temporary, compression="zstd")
+
+
+def keep_run(folder: Path, data: Path, run_id: str) -> None:
+    """Copy the timings and the record of a run from its own data folder to the benchmark's."""
+    source, target = DataFolder(data), DataFolder(folder)
+    name = f"run_id={run_id}"
+    shutil.copytree(source.timings / name, target.timings / name)
+    target.runs.mkdir(exist_ok=True)
+    shutil.copyfile(source.runs / f"{run_id}.json", target.runs / f"{run_id}.json")
+
+
+def benchmark_folders(data: Path, preset: str | None = None) -> list[Path]:
+    """Folders of the benchmarks of ``data`` that have ended, the newest first; of one preset if it is named."""
+    found = []
+    for path in lab_folder(data).glob(f"*/{MANIFEST}"):
+        manifest = _manifest(path)
+        if manifest.finished_at is not None and preset in (None, manifest.preset):
+            found.append((manifest.finished_at, path.parent))
+    return [folder for _, folder in sorted(found, reverse=True)]
+
+
+def read_benchmark(folder: Path) -> Benchmark:
+    """A benchmark as it was stored, also one that was stopped.
+
+    Raises:
+        Refused: there is none in ``folder``, or it is none of this version.
+    """
+    manifest = _manifest(folder / MANIFEST)
+    try:
+        runs, scopes = (_read(folder / name, table) for name, table in ((RUNS, LabRuns), (SCOPES, LabScopes)))
+    except (OSError, ValueError, SchemaError, pl.exceptions.PolarsError) as exc:
+        raise Refused(f"{folder} holds no whole benchmark: {str(exc).splitlines()[0]}") from exc
+    return Benchmark(folder, manifest, runs, scopes)
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise Refused(f"there is no benchmark in {path.parent}: {exc.strerror}") from exc
+    except ValidationError as exc:
+        raise Refused(f"{path} is no manifest of this version: {exc.errors()[0]['msg']}") from exc
+
+
+def _read(path: Path, table: type[Table]) -> pl.DataFrame:
+    frame = table.fitted(pl.read_parquet(path, glob=False, hive_partitioning=False))
+    table.validate(frame)
+    return frame

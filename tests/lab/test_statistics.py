@@ -1,0 +1,157 @@
+"""What may be said of few measurements, with answers that are known."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.lab.statistics import effective_concurrency, median_of, ratio_of, scaling_exponent, verdict
+
+TIMES = st.lists(st.floats(0.001, 1_000), min_size=1, max_size=12)
+
+
+def test_of_five_values_the_interval_is_the_range():
+    """
+    In a resample of five the smallest is the median when it is drawn three times or more: 5.8 % of resamples, which is
+    more than the 2.5 % beyond the interval's end. So is the largest.
+    """
+    found = median_of([5.0, 1.0, 4.0, 2.0, 3.0])
+
+    assert (3.0, 1.0, 5.0, 5) == (found.value, found.low, found.high, found.n)
+    assert 1 - 2 / 2**5 == found.coverage_ratio
+
+
+def test_an_interval_narrows_with_the_number_of_values():
+    """
+    Of 101 values of a normal distribution the median's standard error is 1.2533 / sqrt(101) = 0.125: the interval is
+    within three of them, which few would not be, and wider than one.
+    """
+    dice = random.Random(7)
+    found = median_of([dice.gauss(10, 1) for _ in range(101)])
+
+    error = math.sqrt(math.pi / 2) / math.sqrt(101)
+    assert error < found.high - found.low < 6 * error
+    assert found.low < 10 < found.high
+
+
+def test_the_same_seed_gives_the_same_interval():
+    """
+    A table that is printed again is the same table.
+    """
+    values = [float(n * n % 17) for n in range(15)]
+
+    assert median_of(values) == median_of(values)
+
+
+@given(TIMES)
+def test_an_interval_holds_its_value_and_lies_within_the_range(values):
+    """
+    Whatever was measured.
+    """
+    found = median_of(values)
+
+    assert min(values) <= found.low <= found.value <= found.high <= max(values)
+
+
+@given(TIMES, st.sampled_from([0.25, 0.5, 2.0, 4.0]))
+def test_the_unit_does_not_matter(values, factor):
+    """
+    Times in other units give the same interval in those units; powers of two, so that nothing is rounded.
+    """
+    one, other = median_of(values), median_of([value * factor for value in values])
+
+    assert (one.low * factor, one.high * factor) == (other.low, other.high)
+
+
+@given(TIMES)
+def test_equal_runs_are_no_difference(values):
+    """
+    The ratio of each round is 1.
+    """
+    ratio = ratio_of(values, values)
+
+    assert (1.0, 1.0, 1.0) == (ratio.value, ratio.low, ratio.high)
+    assert verdict(ratio) == ("no difference" if len(values) > 1 else "one run: not known")
+
+
+@given(TIMES.filter(lambda values: len(values) > 1))
+def test_half_the_time_is_faster_and_twice_the_time_is_slower(values):
+    """
+    However much rounds differ from each other: they are compared one by one.
+    """
+    halves = [value / 2 for value in values]
+
+    assert 2.0 == ratio_of(values, halves).value
+    assert "faster" == verdict(ratio_of(values, halves))
+    assert "slower" == verdict(ratio_of(halves, values))
+
+
+def test_a_difference_that_one_round_in_five_denies_is_none():
+    """
+    Four rounds a tenth faster, one a tenth slower: the interval holds 1.
+    """
+    ratio = ratio_of([1.1, 1.1, 1.1, 1.1, 0.9], [1.0] * 5)
+
+    assert 1.1 == ratio.value
+    assert "no difference" == verdict(ratio)
+
+
+def test_a_document_with_one_run_a_side_says_nothing():
+    """
+    D2 ran 417 files once in 2.27 s and once in 2.30 s, and called the second one optimised.
+    """
+    ratio = ratio_of([2.27], [2.30])
+
+    assert ratio.value < 1
+    assert "one run: not known" == verdict(ratio)
+    assert 0.0 == ratio.coverage_ratio
+
+
+@pytest.mark.parametrize("bad", [[], [0.0], [-1.0]])
+def test_what_took_no_time_is_not_compared(bad):
+    """
+    It was not measured.
+    """
+    with pytest.raises(ValueError, match="no"):
+        ratio_of([1.0] * len(bad), bad)
+
+
+def test_rounds_must_match():
+    """
+    A round has a run of each side.
+    """
+    with pytest.raises(ValueError, match="shorter"):
+        ratio_of([1.0, 1.0], [1.0])
+
+
+@given(st.floats(0.5, 2), st.floats(0.001, 10))
+def test_a_power_law_gives_its_exponent(exponent, unit_s):
+    """
+    Time = unit * n ** k, for 100 to 100,000 files.
+    """
+    sizes = [100, 1_000, 10_000, 100_000]
+
+    assert exponent == pytest.approx(scaling_exponent(sizes, [unit_s * n**exponent for n in sizes]))
+
+
+@pytest.mark.parametrize(("sizes", "walls_s"), [([10], [1.0]), ([10, 10], [1.0, 2.0]), ([10, 20], [0.0, 1.0])])
+def test_one_size_has_no_exponent(sizes, walls_s):
+    """
+    Nor has a run that took no time.
+    """
+    with pytest.raises(ValueError, match="exponent"):
+        scaling_exponent(sizes, walls_s)
+
+
+def test_concurrency_of_a_document():
+    """
+    D0: downloads of 54.4 s together in 14.5 s are 3.75 at a time, of five that were allowed.
+    """
+    assert 3.75 == pytest.approx(effective_concurrency([54.4], 14.5), abs=0.005)
+
+    with pytest.raises(ValueError, match="no time"):
+        effective_concurrency([1.0], 0.0)

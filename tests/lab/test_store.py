@@ -1,0 +1,128 @@
+"""A benchmark comes back from the disk as it was written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.core.errors import Refused
+from tasks.core.layout import DataFolder
+from tasks.lab.store import (
+    Manifest,
+    benchmark_folders,
+    keep_run,
+    lab_folder,
+    new_id,
+    read_benchmark,
+    write_manifest,
+    write_runs,
+)
+from tests.lab.test_compare import a_run, a_scope, scopes_of
+
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def a_manifest(benchmark_id: str = "tiny-1", **facts: object) -> Manifest:
+    known = {
+        "benchmark_id": benchmark_id,
+        "preset": "tiny",
+        "words": "a few files",
+        "started_at": AT,
+        "rounds": 1,
+        "order": ("baseline", "optimized"),
+        "profiles": {"baseline": {"probe.engine": "ffprobe", "probe.workers": 1}, "optimized": {}},
+        "stand_in": {"latency_s": 0.1, "rate_hz": None},
+        "file_count": 20,
+        "input_hash": "00",
+        "host": {"system": "Linux", "cores": 2},
+        "versions": {"polars": "2.1"},
+        "commit": None,
+    }
+    return Manifest.model_validate(known | facts)
+
+
+def test_a_benchmark_comes_back(tmp_path):
+    """
+    Manifest, runs and scopes, with their types.
+    """
+    manifest = a_manifest(finished_at=AT)
+    rows = [a_run("baseline", 2.0), a_run("optimized", 1.0)]
+    scopes = scopes_of(a_scope("baseline-1", "probe.step", 1.0))
+    write_manifest(tmp_path, manifest)
+    write_runs(tmp_path, rows, scopes)
+
+    found = read_benchmark(tmp_path)
+
+    assert manifest == found.manifest
+    assert [2.0, 1.0] == found.runs["wall_s"].to_list()
+    assert scopes.equals(found.scopes)
+
+
+def test_what_ended_is_found_the_newest_first(tmp_path):
+    """
+    One that goes on, or was stopped, is no result; another preset can be left out.
+    """
+    for name, facts in {
+        "a": {"finished_at": AT},
+        "b": {"finished_at": AT + timedelta(hours=1)},
+        "c": {},
+        "d": {"finished_at": AT, "preset": "d0"},
+    }.items():
+        write_manifest(lab_folder(tmp_path) / name, a_manifest(name, **facts))
+
+    assert ["b", "a"] == [folder.name for folder in benchmark_folders(tmp_path, "tiny")]
+    assert {"a", "b", "d"} == {folder.name for folder in benchmark_folders(tmp_path)}
+    assert [] == benchmark_folders(tmp_path / "nothing")
+
+
+def test_timings_and_records_are_kept(tmp_path):
+    """
+    They lie in the benchmark as in a data folder, so that everything that reads those reads these.
+    """
+    data, kept = DataFolder(tmp_path / "data"), DataFolder(tmp_path / "kept")
+    part = data.timings / "run_id=run-1" / "part-1.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"timings")
+    data.runs.mkdir()
+    (data.runs / "run-1.json").write_bytes(b"{}")
+
+    keep_run(kept.path, data.path, "run-1")
+
+    assert b"timings" == (kept.timings / "run_id=run-1" / "part-1.parquet").read_bytes()
+    assert b"{}" == (kept.runs / "run-1.json").read_bytes()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"preset": "tiny"}'])
+def test_what_is_no_benchmark_is_refused(tmp_path, content):
+    """
+    A folder without a manifest, or with one that is cut off or of something else.
+    """
+    if content is not None:
+        (tmp_path / "manifest.json").write_bytes(content)
+
+    with pytest.raises(Refused, match=r"manifest|no benchmark"):
+        read_benchmark(tmp_path)
+
+
+def test_runs_that_are_cut_off_are_refused(tmp_path):
+    """
+    A manifest alone is no benchmark, nor are half of its runs.
+    """
+    write_manifest(tmp_path, a_manifest())
+    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of())
+    whole = (tmp_path / "runs.parquet").read_bytes()
+    (tmp_path / "runs.parquet").write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(Refused, match="no whole benchmark"):
+        read_benchmark(tmp_path)
+
+
+def test_ids_sort_by_time_and_differ():
+    """
+    Two of one second have two folders.
+    """
+    one, other, later = new_id("tiny", AT), new_id("tiny", AT), new_id("tiny", AT + timedelta(seconds=1))
+
+    assert one != other
+    assert max(one, other) < later
