@@ -1,0 +1,79 @@
+"""Make the sample of benchmarks that a notebook shows before there is one: ``python -m flows.lab_sample``.
+
+The benchmarks are real and made by the lab, half an hour of them. Kept are their manifests, their runs and the sums of
+their scopes; not the timings and records of each run, which no comparison asks for.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.benchmark_runs import say
+from flows.parameters import PROJECT
+from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
+from tasks.lab.store import benchmark_folders, lab_folder, read_benchmark, write_manifest, write_runs
+
+SAMPLE = PROJECT / "data" / "sample"
+OF_FILMS = (
+    "program", "requests", "answers", "clients", "requests-at-once", "pictures-at-once", "thumbnails", "inserts",
+    "people",
+)  # fmt: skip
+"""Switches that make a difference to fifty films: they have no seasons, and are few to walk and to measure."""
+BENCHMARKS = (
+    ("d0", 3, (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{name}" for name in OF_FILMS))),
+    ("tiny", 5, (BASELINE, OPTIMIZED)),
+)
+
+
+def make_sample(target: Path) -> None:
+    """Run the benchmarks of the sample and leave them in ``target`` in the place of those that were there.
+
+    Raises:
+        subprocess.CalledProcessError: a benchmark failed; what it said stands above.
+    """
+    with tempfile.TemporaryDirectory(prefix="reelhouse-sample-") as folder:
+        data = Path(folder)
+        for preset, rounds, profiles in BENCHMARKS:
+            chosen = [part for profile in profiles for part in ("--profile", profile)]
+            command = [sys.executable, "-m", "flows.cli", "benchmark", preset, "--rounds", str(rounds), *chosen]
+            subprocess.run([*command, "--data", str(data)], cwd=PROJECT, check=True)
+        for old in benchmark_folders(target):
+            shutil.rmtree(old)
+        for made in benchmark_folders(data):
+            keep(made, target)
+
+
+def keep(benchmark: Path, target: Path) -> Path:
+    """Copy what comparisons ask for to ``target``; returns the folder there.
+
+    Raises:
+        Refused: there is no benchmark.
+        StorageFull: the disk is full.
+    """
+    whole = read_benchmark(benchmark)
+    folder = lab_folder(target) / whole.manifest.benchmark_id
+    folder.mkdir(parents=True, exist_ok=True)
+    write_runs(folder, whole.runs.to_dicts(), whole.scopes)
+    write_manifest(folder, whole.manifest)
+    return folder
+
+
+def main(arguments: Sequence[str]) -> None:
+    """``python -m flows.lab_sample [FOLDER [BENCHMARK...]]``: with benchmarks these are kept, and none is run."""
+    target = Path(arguments[0]) if arguments else SAMPLE
+    if arguments[1:]:
+        for benchmark in arguments[1:]:
+            keep(Path(benchmark), target)
+    else:
+        make_sample(target)
+    size_bytes = sum(path.stat().st_size for path in lab_folder(target).rglob("*") if path.is_file())
+    say(f"{lab_folder(target)}: {size_bytes / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,271 @@
+"""The notebook about benchmarks: on the sample, on benchmarks whose answers are known, and where there is none."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks.keep_outputs import BENCHMARKS, SAMPLE_BENCHMARKS
+from tasks.lab.store import MANIFEST, Manifest, benchmark_folders, lab_folder, write_manifest, write_runs
+from tests.lab.test_compare import a_run, a_scope, scopes_of
+from tests.notebooks.execution import NOTEBOOKS, PROJECT, charts, executed, outputs
+
+NOTEBOOK = next(path for path in NOTEBOOKS if path.name == BENCHMARKS)
+SAMPLE = PROJECT / "data" / "sample"
+TITLES = [
+    "Length of whole refreshes",
+    "How many times as long the baseline takes",
+    "Scopes of a first refresh of d0",
+    "Counts of a first refresh of d0",
+    "Effective concurrency in a first refresh of d0",
+    "From what we ship to the baseline",
+    "How many times as long one old way makes a first refresh of d0",
+    "Claims of five documents",
+    "The run of document D1 that went wrong",
+]
+OF_DOCUMENTS = 2
+"""Charts that show figures of documents, also where nothing was measured."""
+
+
+def run_on(data: Path | str, *, preset: str | None = None, pictures: str = "svg") -> nbformat.NotebookNode:
+    return executed(NOTEBOOK, DATA=str(data), PRESET=preset, PICTURES=pictures)
+
+
+def words(notebook: nbformat.NotebookNode) -> str:
+    """All sentences and tables, on one line."""
+    return " ".join(" ".join(outputs(notebook, "text/markdown")).split())
+
+
+def a_manifest(preset: str, at: datetime, rounds: int, profiles: Sequence[str], **facts: object) -> Manifest:
+    known = {
+        "benchmark_id": f"{preset}-{at:%Y%m%dT%H%M%S}",
+        "preset": preset,
+        "words": "made up",
+        "started_at": at,
+        "finished_at": at + timedelta(minutes=5),
+        "rounds": rounds,
+        "order": list(profiles) * rounds,
+        "profiles": {profile: {} for profile in profiles},
+        "stand_in": {},
+        "file_count": 50,
+        "input_hash": "same",
+        "host": {"system": "Linux", "machine": "x86_64", "cores": 2, "python": "3.12.0"},
+        "versions": {},
+        "commit": None,
+    }
+    return Manifest.model_validate(known | facts)
+
+
+def a_benchmark(
+    data: Path, preset: str, walls_s: Mapping[str, Sequence[float]], *, at: datetime, download_s: float = 1.0
+) -> Path:
+    """A benchmark with a run for each of ``walls_s``, whose downloads took ``download_s`` in sum, four at once."""
+    rows, scopes = [], []
+    for profile, each_s in walls_s.items():
+        for number, wall_s in enumerate(each_s, start=1):
+            run_id = f"{preset}-{at:%H%M}-{profile}-{number}"
+            rows.append(a_run(profile, wall_s, number=number, run_id=run_id, preset=preset, file_count=50))
+            scopes.append(a_scope(run_id, "refresh.run", wall_s))
+            scopes.append(a_scope(run_id, "artwork.step", wall_s / 2))
+            scopes.append(a_scope(run_id, "artwork.download", download_s, busy_s=download_s / 4, count=8))
+    manifest = a_manifest(preset, at, max(len(each_s) for each_s in walls_s.values()), list(walls_s))
+    folder = lab_folder(data) / manifest.benchmark_id
+    folder.mkdir(parents=True)
+    write_runs(folder, rows, scopes_of(*scopes))
+    write_manifest(folder, manifest)
+    return folder
+
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def on_sample():
+    return run_on(SAMPLE)
+
+
+@pytest.fixture(scope="module")
+def on_known(tmp_path_factory):
+    """An ablation of d0, and tiny twice, of which the second has slower downloads."""
+    data = tmp_path_factory.mktemp("bench")
+    walls_s = {
+        "baseline": [100.0, 101.0, 99.0],
+        "optimized": [10.0, 10.1, 9.9],
+        "all-but-program": [15.0, 15.15, 14.85],
+        "all-but-program-calls": [18.0, 18.18, 17.82],
+        "all-but-walk": [10.1, 10.0, 9.9],
+    }
+    a_benchmark(data, "d0", walls_s, at=NOON)
+    both = {"baseline": [5.0] * 3, "optimized": [5.1, 4.9, 5.0]}
+    a_benchmark(data, "tiny", both, at=NOON + timedelta(hours=1))
+    a_benchmark(data, "tiny", both, at=NOON + timedelta(hours=2), download_s=3.5)
+    return run_on(data)
+
+
+def test_every_question_gets_its_chart(on_sample):
+    """
+    The sample has all that the notebook asks for: a chart for each question, in this order.
+    """
+    drawn = charts(on_sample)
+
+    assert TITLES == [title for title, text in zip(TITLES, drawn, strict=True) if title in text]
+
+
+def test_the_sample_says_that_it_is_one(on_sample):
+    """
+    It was made on a machine that had other work; how many rounds there were is said of each library.
+    """
+    said = words(on_sample)
+
+    assert "This is the sample" in said
+    for folder in benchmark_folders(SAMPLE):
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        assert f"{manifest.file_count} files, {manifest.rounds} rounds" in said
+
+
+def test_the_regressed_run_of_a_document_is_flagged(on_sample):
+    """
+    D1 tells 46 ms of writing that became 896 ms, 850 more, and a whole of 868 that became 1,231.
+    """
+    said = words(on_sample)
+
+    assert "Slower: `DiskWrite` grew by 850 ms**, from 46 ms to 896 ms" in said
+    assert "| SaveAllImages | 868 ms | 1,231 ms | +363 ms | 1.42 |" in said
+    assert "| Download |" not in said
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "**d0, first refresh**: 1 min 40 s the old way, 10.0 s as we ship it: **10.0 times as fast** (10.00 to 10.00)",
+        "**tiny, first refresh**: 5.0 s the old way, 5.0 s as we ship it: **no difference**",
+        "With 3 rounds an interval misses the true value about once in 4 times.",
+    ],
+)
+def test_the_whole_comes_first_and_says_when_there_is_no_difference(on_known, expected):
+    """
+    100 s against 10 s in every round; 5 s against 4.9 to 5.1 s; 1 - 2 ** (1 - 3) is three in four.
+    """
+    assert expected in words(on_known)
+
+
+def test_a_switch_that_needs_another_counts_what_comes_on_top(on_known):
+    """
+    A program a file costs 5 s; three calls of it cost 8 s, of which 3 s are beyond the program.
+    """
+    said = words(on_known)
+
+    assert "| +5.00 s | +5.00 s | 1.50 (1.50 to 1.50) | faster |" in said
+    assert "| +8.00 s | +3.00 s | 1.80 (1.80 to 1.80) | faster |" in said
+    assert "| +0.00 s | +0.00 s | 1.00 (0.99 to 1.01) | no difference |" in said
+    assert "Not tried here: files-at-once," in said
+
+
+def test_the_waterfall_ends_at_the_baseline(on_known):
+    """
+    10 s, then 5 and 3 more, and 82 only together, are the 100 s of the baseline.
+    """
+    (fall,) = [text for text in charts(on_known) if "From what we ship" in text]
+
+    assert {"10.0", "+5.0", "+3.0", "+82.0", "100.0"} <= set(fall.split())
+
+
+def test_a_scope_that_grew_between_two_benchmarks_is_named(on_known):
+    """
+    Downloads of the newer tiny took 3.5 s in sum instead of 1 s; its whole runs did not grow.
+    """
+    said = words(on_known)
+
+    assert "**tiny**, 2026-01-05 13:00 and 2026-01-05 14:00 UTC, n = 3:" in said
+    assert "Slower: `artwork.download` grew by 2,500 ms**, from 1,000 ms to 3,500 ms" in said
+
+
+def test_claims_stand_beside_what_was_measured(on_known):
+    """
+    D0's 61 %, of which its figures support 210.4 / 171.3, beside our 10; what was not run says how to.
+    """
+    said = words(on_known)
+
+    assert "| 1.23 | 10.00 (10.00 to 10.00) | 3 |" in said
+    assert (
+        "Not measured here: `reelhouse benchmark d2`, `reelhouse benchmark d3`, `reelhouse benchmark d4` would." in said
+    )
+    assert "210.4 s → 171.3 s | 1 min 40 s → 10.0 s |" in said
+
+
+def test_one_round_tells_nothing(tmp_path):
+    """
+    The folder of one benchmark can be given as well; with a single round nothing is called faster.
+    """
+    folder = a_benchmark(tmp_path, "tiny", {"baseline": [9.0], "optimized": [3.0]}, at=NOON)
+
+    said = words(run_on(folder))
+
+    assert "3.0 times, but **a single run tells nothing**" in said
+    assert "times as fast**" not in said
+
+
+def test_without_both_sides_it_says_so(tmp_path):
+    """
+    What we ship beside one old way, and a library that nobody has measured: sentences instead of tracebacks.
+    """
+    a_benchmark(tmp_path, "tiny", {"optimized": [3.0] * 3, "all-but-walk": [3.0] * 3}, at=NOON)
+
+    notebook = run_on(tmp_path, preset="d9")
+
+    assert "There is no benchmark of d9 here.** There are: tiny." in words(notebook)
+    assert 3 == words(notebook).count("no benchmark has both, the baseline and what we ship")
+    assert 2 + OF_DOCUMENTS == len(charts(notebook))
+
+
+def test_before_the_first_benchmark_it_says_what_to_do(tmp_path):
+    """
+    A folder with nothing but a manifest of another time: it is named, and there is only what documents say.
+    """
+    folder = lab_folder(tmp_path) / "tiny-old"
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text("{}")
+
+    notebook = run_on(tmp_path)
+
+    assert "is no manifest of this version" in words(notebook)
+    assert "There is no benchmark here yet" in words(notebook)
+    assert OF_DOCUMENTS == len(charts(notebook))
+
+
+def test_the_kept_outputs_are_those_of_the_sample():
+    """
+    Run again, the notebook says word for word what it is kept with; its pictures are small PNGs, and nothing of a
+    machine is in it.
+    """
+    kept = nbformat.read(NOTEBOOK, as_version=4)
+    pictures = [base64.b64decode(picture) for picture in outputs(kept, "image/png")]
+
+    again = run_on(SAMPLE_BENCHMARKS, pictures="png")
+
+    assert outputs(again, "text/markdown") == outputs(kept, "text/markdown")
+    assert len(TITLES) == len(outputs(again, "image/png")) == len(pictures)
+    assert {b"\x89PNG"} == {picture[:4] for picture in pictures}
+    assert NOTEBOOK.stat().st_size < 300_000
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert not [word for word in (str(PROJECT), "/home/", "/tmp/", "/root/") if word in text]
+    assert {None} == {cell.get("execution_count") for cell in kept.cells}
+    assert {()} == {tuple(set(cell.metadata) - {"tags"}) for cell in kept.cells}
+
+
+def test_the_sample_is_small_and_names_no_machine():
+    """
+    Two benchmarks, of d0 with single old ways and of tiny, below 300 kB, without a path.
+    """
+    files = [path for path in lab_folder(SAMPLE).rglob("*") if path.is_file()]
+
+    manifests = [path.read_text(encoding="utf-8") for path in files if path.name == MANIFEST]
+
+    assert ["d0", "tiny"] == sorted(Manifest.model_validate_json(text).preset for text in manifests)
+    assert sum(path.stat().st_size for path in files) < 300_000
+    assert not [path for path in files if any(name in path.read_bytes() for name in (b"/tmp/", b"/home/", b"/work/"))]
