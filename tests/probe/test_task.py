@@ -241,7 +241,8 @@ def test_calls_of_ffprobe_are_counted(a_folder, tmp_path, calls, expected):
 def test_how_a_file_was_measured_changes_nothing_in_what_is_known_of_it(toy_library, tmp_path):
     """
     PyAV, ffprobe in one call and in three give equal tables of the toy library, but for the columns that say how and
-    when it was measured.
+    when it was measured. Versions of libavformat round lengths differently: PyAV's own may be a millisecond off, and so
+    the mean rate.
     """
     paths = sorted(path for path in toy_library.rglob("*") if path.is_file())
     ways = {"pyav": {}, "one": {"engine": "ffprobe"}, "three": {"engine": "ffprobe", "ffprobe_calls": 3}}
@@ -255,7 +256,8 @@ def test_how_a_file_was_measured_changes_nothing_in_what_is_known_of_it(toy_libr
 
     assert 16 == tables["pyav"][0].height
     for one, other, third in zip(tables["pyav"], tables["one"], tables["three"], strict=True):
-        assert_frame_equal(one, other)
+        rounded = pl.col("^(duration_s|bitrate_bps)$").cast(pl.Float64)
+        assert_frame_equal(one.with_columns(rounded), other.with_columns(rounded), rel_tol=0.001)
         assert_frame_equal(other, third)
 
 
