@@ -1,4 +1,8 @@
-"""What few measurements allow to say: medians and ratios with their intervals, exponents, concurrency. Pure."""
+"""What few measurements allow to say: medians and ratios with their intervals. Pure.
+
+How time grows with work is told by ``tasks.timings.history.scaling``, with its interval too; how many were at work at
+once is a column of ``tasks.timings.durations``.
+"""
 
 from __future__ import annotations
 
@@ -74,25 +78,3 @@ def verdict(ratio: Estimate) -> Verdict:
     if ratio.low <= 1 <= ratio.high:
         return "no difference"
     return "faster" if ratio.low > 1 else "slower"
-
-
-def scaling_exponent(sizes: Sequence[float], walls_s: Sequence[float]) -> float:
-    """The ``k`` of wall time ~ size ** k that fits best: the slope of the logarithms.
-
-    Raises:
-        ValueError: fewer than two sizes, or one that is not positive.
-    """
-    if len(set(sizes)) < 2 or min(*sizes, *walls_s) <= 0:
-        raise ValueError("an exponent takes two sizes, and none of them 0")
-    return statistics.linear_regression([math.log(n) for n in sizes], [math.log(s) for s in walls_s]).slope
-
-
-def effective_concurrency(durations_s: Sequence[float], wall_s: float) -> float:
-    """How many were at work at a time on average: the sum of their durations over the time in which they were done.
-
-    Raises:
-        ValueError: no time has passed.
-    """
-    if wall_s <= 0:
-        raise ValueError("no time has passed")
-    return sum(durations_s) / wall_s

@@ -34,6 +34,8 @@ class Lesson:
     wall_s: float
     items: Mapping[str, int]
     """Stage -> items it worked on; of ``discover`` the files, which are what it costs."""
+    busy_s: Mapping[str, float]
+    """Stage -> seconds in which at least one of its steps was at work."""
     item_s: Mapping[str, float]
     """Stage -> seconds of wall time an item."""
     fixed_s: float | None
@@ -92,6 +94,7 @@ def lesson(run: PastRun) -> Lesson:
         run_id=record.get("run_id", ""),
         wall_s=took_s,
         items=counts,
+        busy_s=staged_s,
         item_s={stage: s / counts[stage] for stage, s in staged_s.items() if counts[stage] >= FEWEST_ITEMS},
         fixed_s=max(0.0, took_s - whole_s(staged_s)) if staged_s else None,
         ratios={name: part / whole for name, part, whole in ratios if whole >= FEWEST_ITEMS},

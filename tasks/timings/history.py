@@ -18,7 +18,6 @@ from typing import Any
 import polars as pl
 
 from tasks.timings.costs import FEWEST_ITEMS, Lesson, PastRun, expected_s, learnt, lesson, predictions
-from tasks.timings.summary import durations
 
 FEWEST_RUNS = 5
 """Runs that a statement about growth or drift rests on at least."""
@@ -39,8 +38,6 @@ class ToldRun:
     """What is kept of a run."""
 
     record: Mapping[str, Any]
-    busy_s: Mapping[str, float]
-    """Stage -> seconds in which at least one of its steps was at work."""
     lesson: Lesson
 
     @property
@@ -51,9 +48,7 @@ class ToldRun:
 
 def told(run: PastRun) -> ToldRun:
     """What is needed of a run; its timings can be let go."""
-    busy = dict(durations(run.timings).select("name", "busy_s").iter_rows()) if run.timings.height else {}
-    stage_s = {name.removesuffix(".step"): busy_s for name, busy_s in busy.items() if name.endswith(".step")}
-    return ToldRun(run.record, stage_s, lesson(run))
+    return ToldRun(run.record, lesson(run))
 
 
 def runs_table(runs: Sequence[ToldRun]) -> pl.DataFrame:
@@ -110,7 +105,7 @@ def stages_table(runs: Sequence[ToldRun]) -> pl.DataFrame:
     for run in runs:
         for row in run.record.get("run_stages", ()):
             stage = row["stage"]
-            busy_s, worked_count = run.busy_s.get(stage), run.lesson.items[stage]
+            busy_s, worked_count = run.lesson.busy_s.get(stage), run.lesson.items[stage]
             total_count, unchanged_count = row["total_count"], row["unchanged_count"]
             rows.append(
                 {

@@ -134,7 +134,7 @@ def test_requests_are_evenly_spaced():
     moments = sorted(h.at_s for h in server.heard)
     windows = [sum(start <= m < start + 0.25 for m in moments) for start in moments]
     assert took_s >= 0.95
-    assert max(windows) <= 10  # 5 by the pace; a loaded machine bunches a few, a burst would be 20
+    assert max(windows) <= 8  # 5 by the pace; a loaded machine bunches a few
 
 
 def test_no_more_connections_than_allowed():

@@ -93,7 +93,7 @@ def test_three_processes_keep_one_rate_together(tmp_path):
     assert RATE_HZ * (1 + LATE_S) + SLACK >= most_within(server.heard, 1.0)
     lasted_s = server.heard[-1].at_s - server.heard[0].at_s
     assert len(server.heard) <= RATE_HZ * (lasted_s + LONGEST_LEASE_S) + SLACK
-    assert len(server.heard) >= 0.25 * RATE_HZ * lasted_s  # all but all of it, where the machine has nothing else to do
+    assert len(server.heard) >= 0.4 * RATE_HZ * lasted_s  # all but all of it, where the machine has nothing else to do
     assert {"/0", "/1", "/2"} == {h.path for h in server.heard}
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.lab.statistics import effective_concurrency, median_of, ratio_of, scaling_exponent, verdict
+from tasks.lab.statistics import median_of, ratio_of, verdict
 
 TIMES = st.lists(st.floats(0.001, 1_000), min_size=1, max_size=12)
 
@@ -126,32 +126,3 @@ def test_rounds_must_match():
     """
     with pytest.raises(ValueError, match="shorter"):
         ratio_of([1.0, 1.0], [1.0])
-
-
-@given(st.floats(0.5, 2), st.floats(0.001, 10))
-def test_a_power_law_gives_its_exponent(exponent, unit_s):
-    """
-    Time = unit * n ** k, for 100 to 100,000 files.
-    """
-    sizes = [100, 1_000, 10_000, 100_000]
-
-    assert exponent == pytest.approx(scaling_exponent(sizes, [unit_s * n**exponent for n in sizes]))
-
-
-@pytest.mark.parametrize(("sizes", "walls_s"), [([10], [1.0]), ([10, 10], [1.0, 2.0]), ([10, 20], [0.0, 1.0])])
-def test_one_size_has_no_exponent(sizes, walls_s):
-    """
-    Nor has a run that took no time.
-    """
-    with pytest.raises(ValueError, match="exponent"):
-        scaling_exponent(sizes, walls_s)
-
-
-def test_concurrency_of_a_document():
-    """
-    D0: downloads of 54.4 s together in 14.5 s are 3.75 at a time, of five that were allowed.
-    """
-    assert 3.75 == pytest.approx(effective_concurrency([54.4], 14.5), abs=0.005)
-
-    with pytest.raises(ValueError, match="no time"):
-        effective_concurrency([1.0], 0.0)
