@@ -7,7 +7,7 @@ export LIBRARY
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh ui notebook test check bench lab lock clean
+.PHONY: help demo refresh ui notebook test check style bench lab lock clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,13 +34,16 @@ notebook: $(VENV)/.notebook ## open the notebooks in Jupyter
 # tests/flows should not come last. In one process, for a debugger: make test ARGS='-n 0 tests/probe'
 PARALLEL := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4))) --dist loadfile --no-loadscope-reorder
 
-test: check ## all checks and tests (the first time, minutes more for the tools)
-	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+# mypy is one process for the better part of a minute: the tests begin beside it, and fail at their end if it found fault.
+test: style ## all checks and tests (the first time, minutes more for the tools)
+	@$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest $(PARALLEL) $(ARGS); tests=$$?; wait $$types && exit $$tests
 
-check: $(VENV)/.dev ## style and types only
+check: style ## style and types only
+	@$(BIN)/mypy
+
+style: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 
 bench: $(VENV)/.run ## measure refreshes and the disk stages, print the tables of the README (one part: ARGS='--only probe')
 	@$(BIN)/reelhouse budgets $(ARGS)

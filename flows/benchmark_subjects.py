@@ -199,6 +199,13 @@ def refresh_on_server(request: Request) -> Run:
     return refresh_in_process(**request)
 
 
+def replay_calls(request: Request) -> Run:
+    """Calls and writes that an account tells of, one way or another: what the lab compares beside refreshes."""
+    from flows.lab_replay import replay_in_process
+
+    return replay_in_process(**request)
+
+
 def _with_peak(work: Callable[[], int]) -> Run:
     """The run, and by how much it made this process larger than its imports had."""
     before_bytes = peak_memory_bytes()
@@ -225,6 +232,7 @@ SUBJECTS: dict[str, Callable[[Request], Run]] = {
         refresh_as_flow,
         refresh_plainly,
         refresh_on_server,
+        replay_calls,
     )
 }
 

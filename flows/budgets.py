@@ -34,7 +34,7 @@ LATENCY_S = 0.072
 """Median of TMDB's answers in recordings of 2024 and 2025."""
 
 
-Part = Literal["probe", "discovery", "refresh", "orchestration", "timings"]
+Part = Literal["probe", "discovery", "refresh", "orchestration", "timings", "faults"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ def run_budgets(data: Path, sizes: Sizes, *, only: Part | None = None) -> int:
         from flows.budgets_timings import measure_timings
 
         measure_timings(data, file_count=sizes.file_count, repeats=sizes.repeats)
+    if only in (None, "faults"):
+        from flows.budgets_faults import measure_faults
+
+        measure_faults(data, file_count=sizes.file_count)
     if only in (None, "probe"):
         from flows.budgets_probe import measure_probe
 

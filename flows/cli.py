@@ -56,7 +56,7 @@ def _status() -> int:
         _say(str(exc))
         return EXIT_STOPPED
     except Interrupted as exc:
-        _say(f"{exc}; what was measured, asked and fetched is kept: the next refresh goes on from there")
+        _say(f"{exc}; {exc.becomes}")
         os._exit(exc.status)
     except BrokenPipeError:  # the reader of our output has gone; Typer ends with the same status
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -373,10 +373,11 @@ def benchmark(
     ] = None,
     rounds: Annotated[int, typer.Option(help="Times each profile has its turn; n of the tables.", min=1)] = 5,
     profiles: Annotated[
-        list[str] | None, typer.Option("--profile", help="Ways to refresh.", show_default="baseline, optimized")
+        list[str] | None, typer.Option("--profile", help="Ways to work.", show_default="baseline, optimized")
     ] = None,
     ablation: Annotated[bool, typer.Option("--ablation", help="Also all but each single switch.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show presets, switches and profiles, and do nothing.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show what the newest benchmarks say; run none.")] = False,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
     ] = None,
@@ -385,19 +386,22 @@ def benchmark(
 
     All profiles must give the same tables; where they do not, this names the rows and ends with exit status 3.
     """
-    from flows.lab_run import LAB_DATA, profiles_of, run_lab, what_there_is
+    from flows.lab_run import LAB_DATA, profiles_of, run_lab, show_results, what_there_is
 
+    folder = (data or LAB_DATA).absolute()
     if list_:
         print(what_there_is())
         return
+    if show:
+        raise SystemExit(show_results(folder))
     chosen = profiles_of(profiles or (), is_ablation=ablation)
-    raise SystemExit(run_lab(presets or ["tiny"], (data or LAB_DATA).absolute(), rounds=rounds, profiles=chosen))
+    raise SystemExit(run_lab(presets or ["tiny"], folder, rounds=rounds, profiles=chosen))
 
 
 @app.command()
 def budgets(
     only: Annotated[
-        Literal["probe", "discovery", "refresh", "orchestration", "timings"] | None,
+        Literal["probe", "discovery", "refresh", "orchestration", "timings", "faults"] | None,
         typer.Option(help="One part.", show_default="all"),
     ] = None,
     files: Annotated[int, typer.Option(help="Videos of the library.", min=10)] = 10_000,
@@ -419,6 +423,9 @@ def budgets(
 def standin(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     latency: Annotated[float, typer.Option(help="Seconds before every answer.", min=0)] = 0.0,
+    image_latency: Annotated[
+        float | None, typer.Option(help="Seconds before every picture.", min=0, show_default="that of answers")
+    ] = None,
     rate: Annotated[int | None, typer.Option(help="Requests a second it allows; more get HTTP 429.", min=1)] = None,
     films: Annotated[int, typer.Option(help="Generated films beside those of the demo.", min=0)] = 0,
     shows: Annotated[int, typer.Option(help="Generated shows beside that of the demo.", min=0)] = 0,
@@ -427,7 +434,10 @@ def standin(
     from tasks.standin.running import serve
     from tasks.standin.server import StandInOptions
 
-    serve(StandInOptions(latency_s=latency, rate_hz=rate, film_count=films, show_count=shows), port)
+    options = StandInOptions(
+        latency_s=latency, image_latency_s=image_latency, rate_hz=rate, film_count=films, show_count=shows
+    )
+    serve(options, port)
 
 
 @app.command()

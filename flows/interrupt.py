@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+OF_A_REFRESH = "what was measured, asked and fetched is kept: the next refresh goes on from there"
+
 
 class Interrupted(BaseException):
     """Ctrl-C or SIGTERM has ended the run: what it has done is on disk, its server and workers are gone.
@@ -16,11 +18,13 @@ class Interrupted(BaseException):
 
     Attributes:
         status: exit status as shells give it, 130 or 143.
+        becomes: what becomes of the work, for people.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, becomes: str) -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}")
         self.status = 128 + number
+        self.becomes = becomes
 
 
 def heed_ctrl_c() -> None:
@@ -32,17 +36,21 @@ def heed_ctrl_c() -> None:
 
 
 @contextmanager
-def interrupted_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the block with :class:`Interrupted`; for the main thread."""
+def interrupted_by_signals(*, becomes: str = OF_A_REFRESH) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block with :class:`Interrupted`; for the main thread.
+
+    Args:
+        becomes: what becomes of the work, for people.
+    """
 
     def interrupt(number: int, _frame: object) -> NoReturn:
-        raise Interrupted(number)
+        raise Interrupted(number, becomes=becomes)
 
     heed_ctrl_c()
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(signal.SIGINT) from None
+        raise Interrupted(signal.SIGINT, becomes=becomes) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -21,10 +21,12 @@ from tasks.schema.lab import LabScopes
 from tasks.schema.titles import Titles
 from tasks.standin.faults import Entry, RequestLog
 from tasks.timings import durations, read_timings
+from tasks.timings.by_stage import WHOLE_RUN
 from tasks.warehouse.query import query
 from tasks.warehouse.runs import read_run_record
 
-WHOLE_RUN = "refresh.run"
+PREFECT = "prefect."
+"""Begin of the names of scopes in which Prefect is asked for something."""
 _LOG = "/__standin/requests"
 
 
@@ -91,6 +93,7 @@ def measured_refresh(
         "peak_bytes": record["peak_memory_bytes"],
         "worker_peak_bytes": record["counters"].get("worker_peak_memory_bytes"),
         "attributed_ratio": attributed_ratio(timings),
+        "prefect_ratio": prefect_ratio(timings),
         "file_count": record["file_count"],
         "title_count": query(data.warehouse, f"SELECT count(*) FROM {Titles.table_name()}").item(),
         "probe_count": record["probe_count"],
@@ -109,8 +112,10 @@ def _log(service: str, method: str) -> bytes:
 
 def counts_of_service(log: RequestLog) -> dict[str, int]:
     """What the service has seen of a run."""
+    asked = [entry.address for entry in log.entries if entry.kind != "image"]
     return {
         "call_count": log.api_count,
+        "repeated_call_count": len(asked) - len(set(asked)),
         "image_request_count": log.count("image"),
         "connection_count": log.connections,
         "most_at_once_count": log.max_concurrent,
@@ -149,13 +154,25 @@ def counts_of_timings(timings: pl.DataFrame) -> dict[str, int]:
 
 
 def attributed_ratio(timings: pl.DataFrame) -> float | None:
-    """Share of a run's time in which a scope below it was open; ``None`` where the run has no scope of its own."""
+    """Share of a run's time in which a scope below it was open; ``None`` where the run has no scope of its own.
+
+    The run is the body of the flow: what Prefect does before and after it can hold no scope of ours.
+    A scope that contains others counts where it measures something itself, as a step or the waiting for one does: what
+    lies in it and in none of its own is its own work, or Prefect's (:func:`prefect_ratio`). The one that spans the
+    whole run does not count: it would explain everything.
+    """
     whole_s = float(timings.filter(name=WHOLE_RUN)["value"].sum())
     if not whole_s:
         return None
     within = timings.filter((pl.col("kind") == "duration") & (pl.col("name") != WHOLE_RUN))
     busy_s = float(durations(within.with_columns(pl.lit("any").alias("name")))["busy_s"].sum())
     return busy_s / whole_s
+
+
+def prefect_ratio(timings: pl.DataFrame) -> float | None:
+    """Share of a run's time that scopes of Prefect's alone explain: no step was at work, and nothing else of ours."""
+    explained, by_us = map(attributed_ratio, (timings, timings.filter(~pl.col("name").str.starts_with(PREFECT))))
+    return None if explained is None or by_us is None else max(0.0, explained - by_us)
 
 
 def scopes_of(timings: pl.DataFrame, run_id: str) -> pl.DataFrame:

@@ -1,38 +1,41 @@
-"""Run the benchmark of the lab from the command line: a server for it, its tables at its end."""
+"""Run the benchmark of the lab from the command line: a server for it, its tables at its end; or show all again."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flows.interrupt import interrupted_by_signals
+from flows.lab_ready import must_be_ready
 from flows.parameters import PROJECT
 from tasks.core.clock import utc_now
-from tasks.core.errors import RefreshError, Refused, StorageNotWritable
-from tasks.lab.presets import PRESETS, preset
-from tasks.lab.profiles import ALL_BUT, BASELINE, ONLY, OPTIMIZED, SWITCHES, ablation, overlay
+from tasks.core.errors import RefreshError, Refused
+from tasks.core.units import printable
+from tasks.lab.presets import PRESETS, chosen_profiles
+from tasks.lab.profiles import ALL_BUT, BASELINE, ONLY, OPTIMIZED, SWITCHES, ablation
+from tasks.lab.replay import way_of
+from tasks.lab.store import lab_folder, read_benchmark, read_benchmarks
 
 LAB_DATA = PROJECT / "data" / "bench"
 
 
 def profiles_of(named: Sequence[str], *, is_ablation: bool) -> tuple[str, ...]:
-    """The profiles to run: those named, else baseline and optimized, with an ablation all but each switch, too.
+    """The profiles to run: those named, with an ablation baseline, optimized and all but each switch; else none.
 
     Raises:
-        Refused: a profile is not known, or one alone is named.
+        Refused: one alone is named.
     """
-    chosen = list(named) or [BASELINE, OPTIMIZED]
+    chosen = list(named)
     if is_ablation:
-        chosen += ablation()
+        chosen = [*(chosen or [BASELINE]), *ablation()]
     chosen = list(dict.fromkeys(chosen))
-    for profile in chosen:
-        overlay(profile)
-    if len(chosen) < 2:
-        raise Refused(f"{chosen[0]} alone is no comparison; name another profile, as baseline or optimized")
+    if len(chosen) == 1:
+        raise Refused(f"{chosen[0]!r} alone is no comparison; name another profile, as baseline or optimized")
     return tuple(chosen)
 
 
@@ -42,30 +45,34 @@ def what_there_is() -> str:
     lines += [f"  {one.name:18}{one.words}" for one in SWITCHES]
     lines += ["", f"profiles: {OPTIMIZED} (what we ship), {BASELINE} (the old way of everything),"]
     lines += [f"          {ALL_BUT}SWITCH, {ONLY}SWITCH (in the new position)"]
+    for one in PRESETS:
+        if one.replayed is not None:
+            lines += ["", f"profiles of {one.name}"]
+            lines += [f"  {name:18}{way_of(one.settings_of(name)).words}" for name in one.profiles]
     return "\n".join(lines)
 
 
 def run_lab(presets: Sequence[str], data: Path, *, rounds: int, profiles: Sequence[str]) -> int:
     """Run the benchmark of each preset and print its tables; returns an exit status.
 
+    Args:
+        profiles: none: those of each preset.
+
     Raises:
-        Refused: a preset or profile is not known.
+        Refused: a preset or profile is not known, or a profile needs a program that is not installed.
         Interrupted: Ctrl-C or SIGTERM came; what was measured so far stays, without an end in its manifest.
         RefreshError: a refresh failed, or two profiles gave other rows.
         StorageNotWritable: ``data`` cannot be made.
     """
-    for name in presets:
-        preset(name)
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StorageNotWritable(f"{data} cannot be made: {exc.strerror}; choose another folder with --data") from exc
+    for settings in chosen_profiles(presets, profiles).values():
+        must_be_ready(data, settings)
     from flows.run import hand_over, quieten_prefect, without_heartbeat
     from flows.server import serving
 
     quieten_prefect(debug=False)
     meanwhile = partial(importlib.import_module, "flows.lab")
-    with interrupted_by_signals(), serving(data / "prefect", meanwhile=meanwhile):
+    becomes = f"what was measured is in {os.path.relpath(lab_folder(data))}; a benchmark cannot go on, it begins anew"
+    with interrupted_by_signals(becomes=becomes), serving(data / "prefect", meanwhile=meanwhile):
         from flows.lab import benchmark
 
         since = utc_now()
@@ -81,9 +88,25 @@ def run_lab(presets: Sequence[str], data: Path, *, rounds: int, profiles: Sequen
     return 0
 
 
+def show_results(data: Path) -> int:
+    """Print what the benchmarks of ``data`` say together; returns an exit status.
+
+    Raises:
+        Refused: there is none that has ended.
+    """
+    from flows.lab_results import as_markdown
+
+    kept, refused = read_benchmarks(data)
+    for reason in refused:
+        print(f"reelhouse: left out: {printable(reason)}", file=sys.stderr)
+    if not kept:
+        raise Refused(f"no benchmark in {printable(str(data))} has ended; reelhouse benchmark makes one")
+    print(as_markdown(kept), end="", flush=True)
+    return 0
+
+
 def _print(folders: Sequence[str]) -> None:
     from flows.lab_table import as_markdown
-    from tasks.lab.store import read_benchmark
 
     for folder in folders:
         print(f"\n{as_markdown(read_benchmark(Path(folder)))}\n{os.path.relpath(folder)} holds all of it.", flush=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from flows.benchmark_runs import table
+from flows.lab_stages import stages_table
 from tasks.core.units import human_size
 from tasks.lab.claims import claims_beside
 from tasks.lab.compare import counts, end_to_end, scopes_side_by_side, switches_worth
-from tasks.lab.profiles import ALL_BUT
+from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
+from tasks.lab.replay import ASSUMED_WRITE_S, TRIAL_SCOPE, Shape, way_of
 from tasks.lab.statistics import FEWEST_RUNS
 from tasks.lab.store import Benchmark, Manifest
 
@@ -21,6 +23,11 @@ LEAST_SHARE_RATIO = 0.02
 SEVERAL = 1.05
 """Concurrency from which on it is told."""
 _KINDS = {False: "first refresh", True: "unchanged"}
+_KIND = {"refreshes": "a first refresh", "replays": "calls and writes"}
+_ABOUT = {
+    "refreshes": ["First refresh: a new data folder; unchanged: the same one again. Page cache warm in both."],
+    "replays": ["All calls come first, then all writes into a new DuckDB file; no media server, and not D3's program."],
+}
 
 
 def as_markdown(benchmark: Benchmark) -> str:
@@ -28,80 +35,167 @@ def as_markdown(benchmark: Benchmark) -> str:
     manifest, runs = benchmark.manifest, benchmark.runs
     first, *others = manifest.profiles
     parts = [_head(manifest)]
-    compared = [profile for profile in others if not profile.startswith(ALL_BUT)]
-    parts += [_whole(runs, first, other) for other in compared]
+    measured = set(runs["profile"])  # of one that was stopped, not all
+    compared = [profile for profile in others if profile in measured and not profile.startswith(ALL_BUT)]
+    parts += [_whole(benchmark, first, other) for other in compared]
+    if manifest.measures == "replays":
+        parts.append(_beside_model(benchmark))
     claims = claims_beside(runs, benchmark.scopes)
     if claims.height:
-        parts.append(_claims(claims))
-    for other in compared[:1]:
-        parts += [_counts(runs, first, other), _scopes(benchmark, first, other)]
+        parts.append(claims_table(claims))
+    if compared:
+        parts += [_counts(benchmark, first, compared), _scopes(benchmark, first, compared[0])]
     if any(profile.startswith(ALL_BUT) for profile in manifest.profiles):
         parts.append(_switches(runs))
-    return "\n\n".join(parts) + "\n"
+    parts.append(stages_table(benchmark))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _head(manifest: Manifest) -> str:
     host, versions = manifest.host, manifest.versions
+    files = f" ({manifest.file_count:,} files)" if manifest.measures == "refreshes" else ""
     lines = [
         f"### Benchmark {manifest.preset}\n",
-        f"{manifest.words[0].upper()}{manifest.words[1:]} ({manifest.file_count:,} files).",
+        f"{manifest.words[0].upper()}{manifest.words[1:]}{files}.",
         f"n = {manifest.rounds}, in turn; median (bootstrap interval, 95 %; up to n = 5 that is the whole range).",
-        "First refresh: a new data folder; unchanged: the same one again. Page cache warm in both.",
+        *_ABOUT[manifest.measures],
+        *(f"{profile}: {way_of(facts).words}." for profile, facts in _ways(manifest)),
         f"{manifest.started_at:%-d %B %Y}; {host['system']} {host['machine']}, {host['cores']} cores;",
-        f"Python {host['python']}, reelhouse {versions['reelhouse']} ({_commit(manifest)}),",
+        f"Python {host['python']}, reelhouse {versions['reelhouse']} ({commit_of(manifest)}),",
         f"Prefect {versions['prefect']}, Polars {versions['polars']}, DuckDB {versions['duckdb']}.",
     ]
     if manifest.rounds == 1:
         lines.append("One round: nothing can be said of differences.")
     elif manifest.rounds < FEWEST_RUNS:
         share = 1 - 2.0 ** (1 - manifest.rounds)
-        lines.append(f"Intervals of {manifest.rounds} rounds hold the true median {share:.0%} of the time.")
+        lines.append(
+            f"Intervals of {manifest.rounds} rounds hold the true median {share:.0%} of the time. Nothing is called "
+            f"faster or slower below {FEWEST_RUNS} rounds."
+        )
     return "\n".join(lines)
 
 
-def _commit(manifest: Manifest) -> str:
+def commit_of(manifest: Manifest) -> str:
+    """The commit that was measured, for people."""
     if manifest.commit is None:
         return "no checkout"
     return manifest.commit[:10] + (" and changes" if manifest.commit.endswith("+") else "")
 
 
-def _whole(runs: pl.DataFrame, first: str, other: str) -> str:
+def _ways(manifest: Manifest) -> list[tuple[str, Mapping[str, Any]]]:
+    return list(manifest.profiles.items()) if manifest.measures == "replays" else []
+
+
+def _whole(benchmark: Benchmark, first: str, other: str) -> str:
+    runs = benchmark.runs
     rows: list[Sequence[str]] = []
     for value, word in (("wall_s", ""), ("cpu_s", ", CPU")):
         for row in end_to_end(runs, base=first, other=other, value=value).to_dicts():
-            sides = [_estimate(row, side, unit=" s") for side in ("base", "other")]
-            rows.append((f"{_KINDS[row['is_warm']]}{word}", *sides, _times(row), row["verdict"] or ""))
-    explained = [_explained(runs, profile) for profile in (first, other)]
-    rows.append(("of a first refresh in named scopes", *explained))
+            sides = [estimate(row, side) for side in ("base", "other")]
+            kind = _KINDS[row["is_warm"]] if benchmark.manifest.measures == "refreshes" else "calls and writes"
+            rows.append((f"{kind}{word}", *sides, times(row), row["verdict"] or ""))
+    for column, word in (("attributed_ratio", "in named scopes"), ("prefect_ratio", "in scopes of Prefect alone")):
+        shares = [_share(runs, profile, column) for profile in (first, other)]
+        if any(shares):
+            rows.append((f"of a first refresh {word}", *shares))
     return table(("whole runs", first, other, f"{first} / {other}", f"{other} is"), rows)
 
 
-def _explained(runs: pl.DataFrame, profile: str) -> str:
-    shares = runs.filter(profile=profile, is_warm=False)["attributed_ratio"].drop_nulls().to_list()
+def _share(runs: pl.DataFrame, profile: str, column: str) -> str:
+    shares = runs.filter(profile=profile, is_warm=False)[column].drop_nulls().to_list()
     return f"{statistics.median(shares):.0%}" if shares else ""
 
 
-def _claims(claims: pl.DataFrame) -> str:
+def _beside_model(benchmark: Benchmark) -> str:
+    """What a model of calls and writes says of each way, from the latency and what a write takes here, and measured."""
+    about = benchmark.manifest.stand_in
+    shape, call_s = Shape(about["show_count"], *about["show_shape"]), about["latency_s"]
+    rows = []
+    for profile, facts in _ways(benchmark.manifest):
+        way, walls = way_of(facts), benchmark.runs.filter(profile=profile).select("run_id", "wall_s")
+        if not walls.height:
+            continue
+        trial, requests = (
+            walls.join(benchmark.scopes.filter(name=name), on="run_id", how="left", maintain_order="left")
+            for name in (TRIAL_SCOPE, "http.request")
+        )
+        write_s = trial["total_s"] / trial["count"]
+        told = [way.expected_s(shape, call_s=call_s, write_s=of_run_s) for of_run_s in write_s]
+        beside = statistics.median(wall_s / told_s for wall_s, told_s in zip(walls["wall_s"], told, strict=True))
+        rows.append(
+            (
+                profile,
+                f"{way.turn_count(shape):,} of {call_s * 1000:g} ms",
+                f"{statistics.median(requests['concurrency']):.1f}",
+                f"{way.transaction_count(shape):,} of {statistics.median(write_s) * 1000:.1f} ms",
+                f"{statistics.median(told):.1f} s",
+                f"{statistics.median(walls['wall_s']):.1f} s",
+                f"{beside - 1:+.0%}",
+                f"{way.expected_s(shape, call_s=call_s, write_s=ASSUMED_WRITE_S):.1f} s",
+            )
+        )
+    head = (
+        "way", "turns of a call", "calls at once", "transactions", "so the model says", "measured", "beside the model",
+        f"with D3's {ASSUMED_WRITE_S * 1000:g} ms a write",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def claims_table(claims: pl.DataFrame) -> str:
+    """Claims, what their documents' own figures support, and what was measured here."""
     rows = [
         (
             f"{row['document']}: {row['said']}",
             row["support"],
             "nothing measured" if row["supported"] is None else f"{row['supported']:.2f}",
-            _times(row),
+            *(_in_unit(row, side) for side in ("base", "other")),
+            times(row),
+            f"{row['n']}",
+            row["verdict"] or "",
         )
         for row in claims.to_dicts()
     ]
-    return table(("claim", "the document's own figures", "as a ratio", "here"), rows)
+    return table(_CLAIM_HEAD, rows)
 
 
-def _counts(runs: pl.DataFrame, first: str, other: str) -> str:
-    found = counts(runs, base=first, other=other).filter(~pl.col("is_warm"))
-    rows = [
-        (row["words"].rstrip("."), _amount(row["count"], row["base"]), _amount(row["count"], row["other"]))
-        for row in found.to_dicts()
-        if row["base"] or row["other"]
-    ]
-    return table(("counted in a first refresh", first, other), rows)
+_CLAIM_HEAD = (
+    "claim", "the document's own figures", "as a ratio", "baseline", "as we ship it", "times", "n", "it is",
+)  # fmt: skip
+_USUAL = {"base": BASELINE, "other": OPTIMIZED}
+
+
+def _in_unit(row: Mapping[str, Any], side: str) -> str:
+    """A measured value with its unit; the profile, where it is not the one of the column."""
+    value, unit, profile = row[side], row["unit"], row[f"{side}_profile"]
+    if unit == "byte":
+        shown = human_size(value)
+    elif unit == "s":
+        shown = f"{value:.1f} s" if value >= 10 else f"{value:.3g} s"
+    else:
+        shown = f"{value:,.{1 if unit == 'at once' else 0}f} {unit}"
+    return shown if profile == _USUAL[side] else f"{shown} ({profile})"
+
+
+def _counts(benchmark: Benchmark, first: str, others: Sequence[str]) -> str:
+    runs = benchmark.runs
+    found = {other: counts(runs, base=first, other=other).filter(~pl.col("is_warm")).to_dicts() for other in others}
+    profiles = [first, *found]
+    rows: list[Sequence[str]] = []
+    for of_one in zip(*found.values(), strict=True):
+        amounts = [of_one[0]["base"], *(row["other"] for row in of_one)]
+        if any(amounts):
+            shown = [_amount(of_one[0]["count"], amount) for amount in amounts]
+            rows.append((of_one[0]["words"].rstrip(".").partition(";")[0], *shown))
+    pictures = [_pictures_a_title(runs, profile) for profile in profiles]
+    if any(pictures):
+        rows.append(("Pictures kept a movie or show", *pictures))
+    return table((f"counted in {_KIND[benchmark.manifest.measures]}", *profiles), rows)
+
+
+def _pictures_a_title(runs: pl.DataFrame, profile: str) -> str:
+    first = runs.filter(profile=profile, is_warm=False)
+    kept = [images / titles for images, titles in first.select("image_count", "title_count").iter_rows() if titles]
+    return f"{statistics.median(kept):.2f}" if any(kept) else ""
 
 
 def _scopes(benchmark: Benchmark, first: str, other: str) -> str:
@@ -111,12 +205,12 @@ def _scopes(benchmark: Benchmark, first: str, other: str) -> str:
         (
             row["name"],
             *(_scope_side(row, side) for side in ("base", "other")),
-            _times(row),
+            times(row),
         )
         for row in found.to_dicts()
         if max(row["base_s"], row["other_s"]) >= LEAST_SHARE_RATIO * longest_s
     ]
-    return table(("open in a first refresh", first, other, f"{first} / {other}"), rows)
+    return table((f"open in {_KIND[benchmark.manifest.measures]}", first, other, f"{first} / {other}"), rows)
 
 
 def _scope_side(row: dict[str, Any], side: str) -> str:
@@ -124,7 +218,7 @@ def _scope_side(row: dict[str, Any], side: str) -> str:
         return ""
     at_once = row[f"{side}_concurrency"]
     several = f", {at_once:.1f} at once" if at_once is not None and at_once >= SEVERAL else ""
-    return f"{_estimate(row, side, unit=' s')}{several}"
+    return f"{estimate(row, side)}{several}"
 
 
 def _switches(runs: pl.DataFrame) -> str:
@@ -132,9 +226,9 @@ def _switches(runs: pl.DataFrame) -> str:
         (
             f"{row['switch']}: {row['words']}",
             _KINDS[row["is_warm"]],
-            _estimate(row, "base", unit=" s"),
+            estimate(row, "base"),
             f"{row['worth_s']:+.2f} s",
-            _times(row),
+            times(row),
             row["verdict"] or "",
         )
         for row in switches_worth(runs).filter(~pl.col("is_warm")).to_dicts()
@@ -142,15 +236,17 @@ def _switches(runs: pl.DataFrame) -> str:
     return table(("the old way of one thing", "", "takes", "beside optimized", "times", "optimized is"), rows)
 
 
-def _estimate(row: dict[str, Any], side: str, *, unit: str) -> str:
+def estimate(row: Mapping[str, Any], side: str) -> str:
+    """Seconds of one side of a comparison, with the interval where several runs give one."""
     middle, low, high = (row[f"{side}{part}_s"] for part in ("", "_low", "_high"))
     form = ".1f" if middle >= 10 else ".2f"
     if row["n"] == 1:
-        return f"{middle:{form}}{unit}"
-    return f"{middle:{form}}{unit} ({low:{form}}-{high:{form}})"
+        return f"{middle:{form}} s"
+    return f"{middle:{form}} s ({low:{form}}-{high:{form}})"
 
 
-def _times(row: dict[str, Any]) -> str:
+def times(row: Mapping[str, Any]) -> str:
+    """A ratio of a comparison, with its interval; empty where there is none."""
     if row["ratio"] is None:
         return ""
     if row["n"] == 1:

@@ -33,6 +33,7 @@ from flows.terminal import line
 from tasks.core.layout import DataFolder
 from tasks.core.progress import Progress, StageProgress, progress
 from tasks.core.settings import Settings
+from tasks.core.stopwatch import span, timed
 from tasks.core.units import printable
 from tasks.report.facts import Link, facts
 from tasks.report.items import Item, failed_items, set_aside_items
@@ -79,6 +80,10 @@ class _Shelf:
 
     def put(self, key: str, kind: str, data: str | float, description: str) -> UUID:
         """Make the artifact, or change the one that this run has made before."""
+        with span("publish.artifact", item=key):
+            return self._put(key, kind, data, description)
+
+    def _put(self, key: str, kind: str, data: str | float, description: str) -> UUID:
         if key in self.ids:
             self._client.update_artifact(self.ids[key], ArtifactUpdate(data=data, description=description))
         else:
@@ -108,6 +113,7 @@ def tags_of(settings: Settings, folders: Sequence[tuple[str, str]]) -> list[str]
     return [printable(settings.data_dir.absolute().name), kind, *(["partial"] if is_partial else [])]
 
 
+@timed("publish.tags")
 def set_tags(settings: Settings, folders: Sequence[tuple[str, str]]) -> None:
     """Give the flow run that is at work its tags, besides those it has."""
     context = FlowRunContext.get()
@@ -138,8 +144,9 @@ def publishing_progress(source: Progress = progress) -> Iterator[None]:
     try:
         yield
     finally:
-        publisher.ending.set()
-        thread.join(FAREWELL_S)
+        with span("publish.farewell"):
+            publisher.ending.set()
+            thread.join(FAREWELL_S)
 
 
 class _ProgressPublisher:
@@ -192,6 +199,7 @@ def _differ(stage: StageProgress, shown: StageProgress) -> bool:
     return (_percentage(stage), stage.finished, stage.total) != (_percentage(shown), shown.finished, shown.total)
 
 
+@timed("publish.report")
 def publish_report(data: DataFolder, record: Mapping[str, Any], *, image_base_url: str | None = None) -> None:
     """Attach to the run that is at work its report, tables of what failed and was set aside, and its first new posters.
 

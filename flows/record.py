@@ -15,6 +15,7 @@ from flows.running import Run
 from tasks.collect.account import Account
 from tasks.core.clock import utc_now
 from tasks.core.memory import peak_memory_bytes
+from tasks.core.stopwatch import timed
 from tasks.plan.events import first_events
 from tasks.plan.task import FilePlan
 from tasks.probe.task import peak_worker_memory_bytes
@@ -25,6 +26,7 @@ EVENTS_SHOWN = 200
 """Events of files that the run's record repeats for its report; all of them are in ``file_events``."""
 
 
+@timed("record.make")
 def record_of_run(run: Run, plan: FilePlan, accounted: Account) -> dict[str, Any]:
     """The record of the run, as ``tasks.warehouse`` loads it and ``tasks.report`` words it."""
     counts = {stage["stage"]: stage for stage in accounted.stages}
@@ -32,14 +34,13 @@ def record_of_run(run: Run, plan: FilePlan, accounted: Account) -> dict[str, Any
     events = read_staged(FileEvents, staging=Path(run.staging))
     return {
         **_constant(run),
-        **times(run),
+        **so_far(run),
         "state": "completed" if run.is_completed and not accounted.failed_count and are_roots_good else "incomplete",
         "file_count": plan.file_count,
         "probe_count": sum(counts["probe"][f"{outcome}_count"] for outcome in ("done", "quarantined", "failed")),
         "call_count": accounted.costs.get("calls", 0),
         "image_count": accounted.costs.get("downloads", 0),
         "task_run_count": run.task_run_count + 1,  # the load, which takes this record along, is still to come
-        "peak_memory_bytes": peak_memory_bytes(),
         "counters": {
             **plan.counters,
             "replaced_files": events.filter(pl.col("event") == "replaced")["file_id"].n_unique(),
@@ -57,9 +58,13 @@ def record_of_run(run: Run, plan: FilePlan, accounted: Account) -> dict[str, Any
     }
 
 
-def times(run: Run) -> dict[str, Any]:
-    """End and length of the run, if it ended now; what earlier executions of it took is added."""
-    return {"finished_at": utc_now(), "wall_s": run.earlier_s + time.monotonic() - run.began_s}
+def so_far(run: Run) -> dict[str, Any]:
+    """End, length and largest memory of the run, if it ended now; the time that earlier executions took is added."""
+    return {
+        "finished_at": utc_now(),
+        "wall_s": run.earlier_s + time.monotonic() - run.began_s,
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
 
 
 def record_of_begun_run(run: Run) -> dict[str, Any]:

@@ -41,8 +41,8 @@ from flows.endings import (
 )
 from flows.lanes import for_runner
 from flows.publish import publish_report, publishing_progress, set_tags
-from flows.record import record_of_run, times
-from flows.running import Door, Run
+from flows.record import record_of_run, so_far
+from flows.running import Door, Run, calling
 from tasks.artwork.task import fetch_artwork, plan_artwork
 from tasks.collect.account import account
 from tasks.collect.task import collect
@@ -53,7 +53,7 @@ from tasks.core.layout import DataFolder
 from tasks.core.paths import Confirmed, as_text, from_parameter
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
-from tasks.core.stopwatch import span
+from tasks.core.stopwatch import span, timed
 from tasks.discovery.task import DiscoveryPlan, discover, plan_discovery
 from tasks.http import loop as network
 from tasks.identify.identifier import PARSER_VERSION
@@ -68,10 +68,11 @@ from tasks.plan.task import (
     plan_recognition,
     plan_scrape,
 )
-from tasks.probe.pool import close_pool
+from tasks.probe.pool import close_pool, worker_pids
 from tasks.probe.task import engine_versions, hash_content, probe, recognise
 from tasks.scrape.task import image_base_url, scrape_collections, scrape_titles
 from tasks.staging import Results, StagePlan
+from tasks.timings.resources import sampling
 from tasks.timings.store import recording
 from tasks.warehouse.lock import holding
 from tasks.warehouse.runs import read_run_record, why_not_again, write_run_record
@@ -137,16 +138,20 @@ def _refresh(roots: list[str], settings: Settings, confirmed: Confirmed, data: D
     earlier = read_run_record(data.path, run_id)
     if earlier is not None and (reason := why_not_again(data.path, earlier)):
         return skipped(reason)
-    note_dead_runs(data, besides=run_id)
     began_s = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(recording(data.timings, run_id, settings.timings.flush_every_s))
+        stack.enter_context(sampling(worker_pids))
         stack.enter_context(span("refresh.run"))
         stack.callback(network.close)
         stack.callback(close_pool)
+        with span("prefect.dead_runs"):
+            note_dead_runs(data, besides=run_id)
         try:
-            started_at = snapshot(str(data.warehouse), str(staging))
-            discovery = plan_discovery(str(staging), roots, confirmed, settings.discovery)
+            with calling(snapshot):
+                started_at = snapshot(str(data.warehouse), str(staging))
+            with calling(plan_discovery):
+                discovery = plan_discovery(str(staging), roots, confirmed, settings.discovery)
         except Refused:
             if earlier is None:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -164,7 +169,9 @@ def _refresh(roots: list[str], settings: Settings, confirmed: Confirmed, data: D
             began_s=began_s,
             earlier_s=float((earlier or {}).get("wall_s") or 0.0),
         )
-        with recorded(run, earlier):
+        with ExitStack() as ending:
+            with span("record.begin"):
+                ending.enter_context(recorded(run, earlier))
             set_tags(settings, run.folders)
             with publishing_progress():
                 record = carry_out(run, discovery)
@@ -173,6 +180,7 @@ def _refresh(roots: list[str], settings: Settings, confirmed: Confirmed, data: D
     return run.final_state()
 
 
+@timed("staging.tidy")
 def _tidy_staging(run: Run) -> None:
     """Remove what this run left in staging, unless it may be retried, and what no retry will ask for any more."""
     if run.is_completed:
@@ -193,11 +201,13 @@ def carry_out(run: Run, discovery: DiscoveryPlan) -> dict[str, Any]:
         Refused: the engine is not there, or a limit cannot be kept.
         StorageFull: a disk is full.
     """
-    versions = engine_versions(run.settings.probe)  # an engine that is not there is told before anything is done,
+    with span("probe.versions"):
+        versions = engine_versions(run.settings.probe)  # an engine that is not there is told before anything is done,
     with run.lane(1):  # and so is a cluster
         pass
     discovered = _discover(run, discovery)
-    run.settings = choose(run, {}, when="listed")
+    with span("settings.choose", item="listed"):
+        run.settings = choose(run, {}, when="listed")
     recognised = _recognise(run, discovered)
     settings = run.settings
     plan: FilePlan = run.once(
@@ -220,7 +230,8 @@ def carry_out(run: Run, discovery: DiscoveryPlan) -> dict[str, Any]:
     hash_batches = [batch for of_device in plan.hash_batches for batch in of_device]
     work = {"probe": plan.probe_batches, "identify": plan.identify_batches, "hash": hash_batches}
     counts = {stage: sum(batch.item_count for batch in batches) for stage, batches in work.items()}
-    run.settings = settings = choose(run, {"discover": plan.file_count, **counts}, when="planned")
+    with span("settings.choose", item="planned"):
+        run.settings = settings = choose(run, {"discover": plan.file_count, **counts}, when="planned")
     run.begin("probe", plan.file_count, plan.probe_batches)
     run.begin("identify", plan.file_count, plan.identify_batches)
     with (
@@ -237,17 +248,20 @@ def carry_out(run: Run, discovery: DiscoveryPlan) -> dict[str, Any]:
         run.once(plan_events, run.staging, (*probed, *identified), run.run_id)
     results = (*discovered, *recognised, *probed, *identified, *hashed, *asked)
     collected = run.once(collect, run.staging, run.run_id, results)
-    accounted = account(Path(run.staging), collected, run.stages)
+    with span("collect.account"):
+        accounted = account(Path(run.staging), collected, run.stages)
     if accounted.costs.get("key_refused"):
         run.notes.append(
             "TMDB refused the token in TMDB_TOKEN (HTTP 401), so titles were left for later; check it at "
             "https://www.themoviedb.org/settings/api and run again"
         )
     record = record_of_run(run, plan, accounted)
-    write_run_record(run.data.path, record)
+    with span("record.write"):
+        write_run_record(run.data.path, record)
     run.once(load, collected, str(run.data.warehouse), str(run.data.path), settings.warehouse)
-    record |= times(run) | {"is_loaded": True}
-    write_run_record(run.data.path, record)
+    record |= so_far(run) | {"is_loaded": True}
+    with span("record.write"):
+        write_run_record(run.data.path, record)
     return record
 
 
@@ -357,7 +371,8 @@ def _provide_token(provider: str) -> SecretStr | None:
     token = secrets.token_of(provider)
     if token is None:
         try:
-            block = Secret.load(TOKEN_BLOCKS[provider])
+            with span("prefect.secret"):
+                block = Secret.load(TOKEN_BLOCKS[provider])
         except ValueError:  # there is no such block
             return None
         assert isinstance(block, Secret)

@@ -1,10 +1,15 @@
-"""A run as it goes on: steps over batches, and what they came to."""
+"""A run as it goes on: steps over batches, and what they came to.
+
+What is asked of Prefect lies in scopes of its own, so that its share of a run is known: ``prefect.call`` from the call
+of a step to its end, ``prefect.submit`` handing over the batches of a stage, ``prefect.wait`` waiting for them. Where
+no step is at work within, the time is Prefect's.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,11 +26,17 @@ from tasks.core.layout import DataFolder
 from tasks.core.paths import Confirmed, Folders
 from tasks.core.progress import progress
 from tasks.core.settings import Settings
+from tasks.core.stopwatch import Record, record_duration, span
 from tasks.staging import Batch, BatchResult, Ledger, Results, settled_count
 from tasks.timings.costs import Costs
 
 Door = Task[..., Any]
 """A step over a batch; it gives a ``BatchResult``."""
+
+
+def calling(step: Callable[..., Any]) -> AbstractContextManager[Record]:
+    """The scope in which a step is called that works on everything at once."""
+    return span("prefect.call", item=getattr(step, "name", None))
 
 
 @dataclass
@@ -62,11 +73,16 @@ class Run:
         """Its staging folder."""
         return str(self.data.staging(self.run_id))
 
-    def lane(
-        self, batches_at_once: int, *, in_all: bool = False, is_here: bool = False
-    ) -> AbstractContextManager[TaskRunner[Any]]:
+    @contextmanager
+    def lane(self, batches_at_once: int, *, in_all: bool = False, is_here: bool = False) -> Iterator[TaskRunner[Any]]:
         """A place for batches (``flows.lanes``); ``is_here`` if it must be this process, whatever the settings say."""
-        return threads(batches_at_once) if is_here else lane(self.settings, batches_at_once, in_all=in_all)
+        place = threads(batches_at_once) if is_here else lane(self.settings, batches_at_once, in_all=in_all)
+        with ExitStack() as stack:
+            with span("lane.open"):
+                runner = stack.enter_context(place)
+            yield runner
+            with span("lane.close"):
+                stack.close()
 
     def map(
         self, runner: TaskRunner[Any], door: Door, batches: Sequence[Batch], **fixed: Any
@@ -79,7 +95,11 @@ class Run:
         retried = door.with_options(retries=options.retries, retry_delay_seconds=options.retry_delay_s)
         parameters: dict[str, Any] = {"batch": list(batches)}
         parameters |= {name: unmapped(value) for name, value in fixed.items()}  # a settings object is no list of values
-        return list(runner.map(retried, parameters))
+        # No span: the steps begin in it, and would name it as theirs long after its end.
+        started_ns, began = time.time_ns(), time.perf_counter()
+        futures = list(runner.map(retried, parameters))
+        record_duration("prefect.submit", time.perf_counter() - began, started_ns=started_ns, item=door.name)
+        return futures
 
     def wait(
         self, futures: Iterable[PrefectFuture[BatchResult]], batches: Sequence[Batch], *, id_column: str
@@ -87,7 +107,8 @@ class Run:
         """The results of a stage, ``None`` where a batch failed; every item of a failed batch has an outcome."""
         results: list[BatchResult | None] = []
         for future, batch in zip(futures, batches, strict=True):
-            future.wait()
+            with span("prefect.wait", item=f"{batch.stage} {batch.name}"):
+                future.wait()
             self.states.append(future.state)
             result = future.state.result(raise_on_failure=False)
             if isinstance(result, BatchResult):
@@ -110,12 +131,14 @@ class Run:
     def once(self, step: Callable[..., Any], *args: Any) -> Any:
         """Run a step that works on everything at once; its failure ends the run."""
         self.task_run_count += 1
-        return step(*args)
+        with calling(step):
+            return step(*args)
 
     def attempt(self, step: Callable[..., Any], *args: Any) -> State[Any]:
         """Run a step that works on everything at once; the state it gives says whether it failed."""
         self.task_run_count += 1
-        state: State[Any] = step(*args, return_state=True)
+        with calling(step):
+            state: State[Any] = step(*args, return_state=True)
         return state
 
     def begin(
@@ -138,6 +161,7 @@ class Run:
         if is_deferred:
             return
         if shows_items:
-            progress.begin(stage, planned_count, done_before=settled_count(self.staging, stage))
+            with span("stage.begin", item=stage):
+                progress.begin(stage, planned_count, done_before=settled_count(self.staging, stage))
         else:
             progress.begin(stage)

@@ -34,6 +34,7 @@ from tasks.standin.running import StandInProcess
 from tasks.standin.sample_library import FILM_COUNT, NIGHTS, SEED, SHOW_COUNT, make_sample_library
 from tasks.standin.server import StandInOptions
 from tasks.timings import read_timings
+from tasks.timings.resources import PREFIX
 from tasks.warehouse.ddl import literal, quoted
 from tasks.warehouse.runs import run_records
 
@@ -41,7 +42,7 @@ SAMPLE = PROJECT / "data" / "sample" / "library"
 FIRST_NIGHT = datetime(2026, 1, 5, 3, tzinfo=UTC)
 LATENCY_S = 0.02
 FAILING_NIGHT = 4
-"""Night in which the service refuses one film in ten; the next night tries these again."""
+"""Night in which the service refuses one film in ten; the next night tries these again. All its timings are kept."""
 KEPT_NIGHT, RESTORED_NIGHT = 6, 10
 """Before the second of these nights the warehouse of the first one is put back, as from a backup."""
 _LEFT_OUT = (
@@ -113,7 +114,7 @@ def _nights(work: Path, data: DataFolder) -> list[Shift]:
 
 
 def _keep_runs(data: DataFolder, sample: DataFolder, shifts: Sequence[Shift], work: Path) -> None:
-    """The records of the runs, and of their timings those that past runs are judged by."""
+    """The records of the runs, and of their timings those that past runs are judged by; of one run all."""
     for record in run_records(data.path, newest=len(shifts)):
         shift = _shift_of(datetime.fromisoformat(record["started_at"]), shifts)
         started_at, finished_at = (
@@ -123,17 +124,18 @@ def _keep_runs(data: DataFolder, sample: DataFolder, shifts: Sequence[Shift], wo
         content = orjson.dumps(record | moved, option=orjson.OPT_INDENT_2)
         run_id = record["run_id"]
         atomic.write_bytes(sample.runs / f"{run_id}.json", content.replace(str(work).encode(), b""))
-        name = pl.col("name")
-        timings = (
-            read_timings(data.timings, run_id)
-            .filter(name.str.ends_with(".step") | name.is_in(["refresh.run", "http.request"]))
-            .with_columns(
-                pl.col("started_at") + shift,
-                pl.lit(None, pl.String).alias("item"),
-                pl.lit(None, pl.String).alias("attributes"),
-                pl.lit(1, pl.Int64).alias("thread_id"),
-                pl.lit(1, pl.Int64).alias("pid"),
+        timings = read_timings(data.timings, run_id)
+        if shift != shifts[FAILING_NIGHT].by:
+            name = pl.col("name")
+            judged_by = name.str.ends_with(".step") | name.is_in(["refresh.run", "http.request"])
+            timings = timings.filter(judged_by | name.str.starts_with(PREFIX)).with_columns(
+                item=pl.lit(None, pl.String)
             )
+        timings = timings.with_columns(
+            pl.col("started_at") + shift,
+            pl.col("item", "attributes").str.replace_all(str(work), "", literal=True),
+            pl.lit(1, pl.Int64).alias("thread_id"),
+            pl.lit(1, pl.Int64).alias("pid"),
         )
         part = sample.timings / f"run_id={run_id}" / "part-1-000000-000000-000000.parquet"
         part.parent.mkdir(parents=True)

@@ -22,7 +22,7 @@ from tasks.report.facts import facts
 from tasks.report.text import as_text
 from tasks.timings.store import export_csv, read_timings, runs
 from tasks.timings.summary import SLOWEST_SHOWN, durations, slowest
-from tasks.timings.summary import as_text as timings_as_text
+from tasks.timings.text import as_text as timings_as_text
 
 LONGEST_TABLE = 1_000
 """Rows of a query shown as a table; more are what --csv and --json are for."""

@@ -10,6 +10,7 @@ The only place below the flows that knows Prefect. Rules it stands for (measured
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,8 +35,12 @@ def step(name: str, *, run_name: str | None = None) -> Callable[[Callable[P, R]]
     def decorate(function: Callable[P, R]) -> Task[P, R]:
         @functools.wraps(function)
         def measured(*args: P.args, **kwargs: P.kwargs) -> R:
-            with span(f"{name}.step"):
-                return function(*args, **kwargs)
+            with span(f"{name}.step") as timing:
+                began_s = time.thread_time()
+                try:
+                    return function(*args, **kwargs)
+                finally:
+                    timing.note(cpu_s=time.thread_time() - began_s)
 
         return task(
             name=name,

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tasks.http import loop
 from tasks.standin.library import make_toy_library
+from tasks.standin.server import StandInOptions
 
 _CAPABILITY_VERSION = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
@@ -39,6 +41,14 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         assert 0 == libc.capset(header, before)
+
+
+@pytest.fixture
+def standin_token(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The token that a stand-in accepts, in the environment; the loop that asks with it ends with the test."""
+    monkeypatch.setenv("TMDB_TOKEN", StandInOptions().token)
+    yield
+    loop.close()
 
 
 @pytest.fixture(scope="session")

@@ -127,9 +127,15 @@ def timed(name: str) -> Callable[[F], F]:
     return decorate
 
 
-def record_value(name: str, value: float, *, item: str | None = None, **attributes: Attribute) -> None:
-    """Keep a number that is not a duration: a count, a size (``unit="byte"``)."""
-    _emit("value", name, value, time.time_ns(), item, attributes, ok=True)
+def record_value(
+    name: str, value: float, *, item: str | None = None, at_ns: int | None = None, **attributes: Attribute
+) -> None:
+    """Keep a number that is not a duration: a count, a size (``unit="byte"``).
+
+    Args:
+        at_ns: Unix time in nanoseconds of which it tells; now by default.
+    """
+    _emit("value", name, value, time.time_ns() if at_ns is None else at_ns, item, attributes, ok=True)
 
 
 def record_duration(

@@ -10,11 +10,13 @@ import asyncio
 import atexit
 import itertools
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from tasks.core.errors import ItemError
+from tasks.core.stopwatch import record_value, timed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -91,10 +93,12 @@ def on_close(closer: Callable[[], Awaitable[None]]) -> None:
     _closers.append(closer)
 
 
+@timed("http.close")
 def close() -> None:
     """Close all clients and stores and end the network thread; what is asked later starts it anew.
 
-    For the end of a run, when no step is at work any more. Calling it twice does no harm.
+    For the end of a run, when no step is at work any more. Calling it twice does no harm. The CPU time that the thread
+    has taken is recorded (``resources.cpu``).
     """
     global _loop, _thread, _helpers  # noqa: PLW0603 - one network thread a process
     with _lock:
@@ -117,6 +121,7 @@ async def _wind_up() -> None:
     for closer in _closers:
         await closer()
     await asyncio.get_running_loop().shutdown_asyncgens()
+    record_value("resources.cpu", time.thread_time(), unit="s", whose="network")
 
 
 def _started() -> asyncio.AbstractEventLoop:

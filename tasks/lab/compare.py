@@ -34,14 +34,15 @@ def end_to_end(
     """How long whole runs took: a row for each preset, cold and warm.
 
     Columns: ``preset, is_warm, n, base_s, other_s`` (medians, with ``_low`` and ``_high``), ``ratio`` (how many times
-    as long ``base`` took, with its interval) and ``verdict``: ``no difference`` where that interval holds 1.
+    as long ``base`` took, with its interval) and ``verdict``: ``no difference`` where that interval holds 1, and
+    ``too few runs`` below five rounds.
 
     Args:
         value: what is compared: ``wall_s`` or ``cpu_s``.
     """
     rows = [
         {**group, "n": len(first), **_compared(first[value].to_list(), second[value].to_list())}
-        for group, first, second in _sides(runs, base, other)
+        for group, first, second in sides(runs, base, other)
     ]
     return pl.DataFrame(rows, schema={"preset": pl.String, "is_warm": pl.Boolean, "n": pl.Int64, **_MEASURES})
 
@@ -56,15 +57,15 @@ def scopes_side_by_side(
     the durations) and ``base_concurrency, other_concurrency``. A scope contains others: do not add their times.
     """
     rows: list[dict[str, Any]] = []
-    for group, first, second in _sides(runs, base, other):
+    for group, first, second in sides(runs, base, other):
         of_run = scopes.filter(pl.col("run_id").is_in([*first["run_id"], *second["run_id"]])).partition_by(
             "run_id", "name", as_dict=True
         )
         for name in sorted({str(name) for _, name in of_run}):
-            sides = [[of_run.get((run_id, name)) for run_id in side["run_id"]] for side in (first, second)]
-            busy = [[frame["busy_s"].item() if frame is not None else 0.0 for frame in side] for side in sides]
+            of_sides = [[of_run.get((run_id, name)) for run_id in side["run_id"]] for side in (first, second)]
+            busy = [[frame["busy_s"].item() if frame is not None else 0.0 for frame in side] for side in of_sides]
             row = {**group, "name": name, "n": len(first), **_compared(*busy)}
-            for side, frames in zip(("base", "other"), sides, strict=True):
+            for side, frames in zip(("base", "other"), of_sides, strict=True):
                 there = [frame for frame in frames if frame is not None]
                 row[f"{side}_count"] = _middle([frame["count"].item() for frame in there])
                 row[f"{side}_total_s"] = _middle([frame["total_s"].item() for frame in there])
@@ -98,7 +99,7 @@ def counts(runs: pl.DataFrame, *, base: str = BASELINE, other: str = OPTIMIZED) 
             "base": _middle(first[column.name].drop_nulls().to_list()),
             "other": _middle(second[column.name].drop_nulls().to_list()),
         }
-        for group, first, second in _sides(runs, base, other)
+        for group, first, second in sides(runs, base, other)
         for column in counted
     ]
     schema = {"preset": pl.String, "is_warm": pl.Boolean, "count": pl.String, "words": pl.String}
@@ -140,8 +141,8 @@ def regressions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     Raises:
         ValueError: the two have not the same number of runs.
     """
-    sides = [frame.partition_by("run_id", maintain_order=True) for frame in (before, after)]
-    totals = [[dict(run.select("name", "total_s").iter_rows()) for run in side] for side in sides]
+    of_sides = [frame.partition_by("run_id", maintain_order=True) for frame in (before, after)]
+    totals = [[dict(run.select("name", "total_s").iter_rows()) for run in side] for side in of_sides]
     if len(totals[0]) != len(totals[1]):
         raise ValueError("a round has a run before and a run after")
     names = sorted({name for side in totals for run in side for name in run})
@@ -180,7 +181,7 @@ def _of(runs: Sequence[dict[str, float]], name: str) -> list[float]:
     return [run.get(name, 0.0) for run in runs]
 
 
-def _sides(runs: pl.DataFrame, base: str, other: str) -> Iterator[tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]]:
+def sides(runs: pl.DataFrame, base: str, other: str) -> Iterator[tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]]:
     """For each preset, cold and warm: the runs of both sides, round by round; rounds that one of them lacks are out."""
     for preset, is_warm in runs.select(_GROUP).unique(maintain_order=True).iter_rows():
         of_group = runs.filter(preset=preset, is_warm=is_warm).sort("round")

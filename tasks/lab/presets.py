@@ -14,11 +14,14 @@ hard links of two dozen: measuring them costs less than measuring films does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.core.errors import Refused
+from tasks.core.settings import ScrapeSettings
+from tasks.lab.profiles import BASELINE, OPTIMIZED, overlay, switch
+from tasks.lab.replay import SHIPPED, Shape, of_profile, ways
 
 UNPACED_HZ = 10_000.0
 """A pace that a stand-in without delays never reaches."""
@@ -37,6 +40,9 @@ class Preset:
     show_count: int = 0
     """Shows with as many seasons as ``season_count``."""
     season_count: int = 0
+    episode_count: int = 0
+    """Episodes of every season: there is no library then, and what is measured is no refresh but the replay of calls
+    and writes (``tasks.lab.replay``)."""
     file_count: int = 0
     """Files of a mixed library: three films to two episodes; instead of the counts above."""
     asks_service: bool = True
@@ -47,6 +53,28 @@ class Preset:
     """Settings of all profiles, by their paths."""
     without: tuple[str, ...] = ()
     """Switches that stay in the new position: what the account is not about, and would drown what it is about."""
+
+    @property
+    def replayed(self) -> Shape | None:
+        """The shows whose calls and writes are replayed; ``None`` where a library is refreshed."""
+        return Shape(self.show_count, self.season_count, self.episode_count) if self.episode_count else None
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that are compared if nobody names others."""
+        return (BASELINE, OPTIMIZED) if self.replayed is None else (BASELINE, OPTIMIZED, SHIPPED)
+
+    def settings_of(self, profile: str) -> dict[str, Any]:
+        """What is not as we ship it in a profile, by the paths of settings; of a replay the facts of its way.
+
+        Raises:
+            Refused: there is no such profile.
+        """
+        if self.replayed is not None:
+            return of_profile(profile, ways(self.season_count, ScrapeSettings().connections))
+        kept = {path for name in self.without for path in switch(name).old}
+        old = {path: value for path, value in overlay(profile).items() if path not in kept}
+        return {**self.settings, **old}
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -75,7 +103,22 @@ PRESETS: tuple[Preset, ...] = (
         settings={"artwork.enabled": False},
         without=("walk", "program", "program-calls", "files-at-once"),
     ),
+    Preset(
+        "d3-calls",
+        "no refresh: D3's calls and writes for 100 shows of 5 seasons of 10 episodes, replayed; 200 ms an answer",
+        show_count=100,
+        season_count=5,
+        episode_count=10,
+        latency_s=0.2,
+    ),
     Preset("d4", "1,000 files, found and measured without a service", file_count=1_000, asks_service=False),
+    Preset(
+        "1k",
+        "1,000 files, films and episodes; TMDB's pace, 72 ms an answer and a picture",
+        file_count=1_000,
+        latency_s=TMDB_LATENCY_S,
+        image_latency_s=TMDB_LATENCY_S,
+    ),
     Preset(
         "10k",
         "10,000 files, films and episodes; TMDB's pace, 72 ms an answer and a picture",
@@ -103,3 +146,13 @@ def preset(name: str) -> Preset:
         if known.name == name:
             return known
     raise Refused(f"there is no preset {name!r}; there are {', '.join(known.name for known in PRESETS)}")
+
+
+def chosen_profiles(presets: Sequence[str], profiles: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """For each preset its profiles and what is not as we ship it in them; those of the preset where none is named.
+
+    Raises:
+        Refused: a preset or profile is not known.
+    """
+    wanted = [preset(name) for name in presets]
+    return {one.name: {profile: one.settings_of(profile) for profile in profiles or one.profiles} for one in wanted}

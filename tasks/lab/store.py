@@ -6,6 +6,7 @@
         manifest.json        what was run, on what, with what: enough to run it again
         runs.parquet         one row a measured run (LabRuns)
         scopes.parquet       how long the scopes of each took (LabScopes)
+        stages.parquet       what the stages of each took of the machine (LabStages); not in older ones
         timings/run_id=.../  the timings of all runs, as a refresh keeps them
         runs/<run_id>.json   the records of all runs
 """
@@ -15,10 +16,11 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from pandera.errors import SchemaError
@@ -27,10 +29,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.core import atomic
 from tasks.core.errors import Refused
 from tasks.core.layout import DataFolder
-from tasks.schema.lab import LabRuns, LabScopes
+from tasks.schema.lab import LabRuns, LabScopes, LabStages
 from tasks.schema.table import Table
 
-MANIFEST, RUNS, SCOPES = "manifest.json", "runs.parquet", "scopes.parquet"
+MANIFEST, RUNS, SCOPES, STAGES = "manifest.json", "runs.parquet", "scopes.parquet", "stages.parquet"
 
 
 class Manifest(BaseModel):
@@ -41,6 +43,7 @@ class Manifest(BaseModel):
     benchmark_id: str
     preset: str
     words: str = Field(description="The preset in words.")
+    measures: Literal["refreshes", "replays"] = Field("refreshes", description="What its runs are.")
     started_at: datetime
     finished_at: datetime | None = Field(None, description="None while it goes on, and of one that was stopped.")
     rounds: int = Field(description="How often each profile had its turn: n.")
@@ -66,6 +69,8 @@ class Benchmark:
     """``LabRuns``, in the order in which they ran."""
     scopes: pl.DataFrame
     """``LabScopes``."""
+    stages: pl.DataFrame = field(default_factory=LabStages.frame)
+    """``LabStages``; empty where they were not stored."""
 
     @property
     def timings(self) -> Path:
@@ -99,29 +104,61 @@ def write_runs(folder: Path, runs: Sequence[Mapping[str, Any]], scopes: pl.DataF
         KeyError, TypeError, pandera.errors.SchemaError: the rows are none of these tables; our bug.
         StorageFull: the disk is full.
     """
-    for name, table, frame in ((RUNS, LabRuns, LabRuns.frame(runs)), (SCOPES, LabScopes, LabScopes.fitted(scopes))):
-        table.validate(frame)
-        with atomic.writing(folder / name) as temporary:
-            frame.write_parquet(temporary, compression="zstd")
+    _write(folder / RUNS, LabRuns, LabRuns.frame(runs))
+    _write(folder / SCOPES, LabScopes, LabScopes.fitted(scopes))
+
+
+def write_stages(folder: Path, stages: pl.DataFrame) -> None:
+    """Write the stages of all runs so far; they take the place of those that were written before.
+
+    Raises:
+        ValueError, pandera.errors.SchemaError: the rows are none of ``LabStages``; our bug.
+        StorageFull: the disk is full.
+    """
+    _write(folder / STAGES, LabStages, LabStages.fitted(stages))
+
+
+def _write(path: Path, table: type[Table], frame: pl.DataFrame) -> None:
+    table.validate(frame)
+    with atomic.writing(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd")
 
 
 def keep_run(folder: Path, data: Path, run_id: str) -> None:
-    """Copy the timings and the record of a run from its own data folder to the benchmark's."""
+    """Copy the timings of a run, and the record that a refresh has, from its own data folder to the benchmark's."""
     source, target = DataFolder(data), DataFolder(folder)
     name = f"run_id={run_id}"
     shutil.copytree(source.timings / name, target.timings / name)
     target.runs.mkdir(exist_ok=True)
-    shutil.copyfile(source.runs / f"{run_id}.json", target.runs / f"{run_id}.json")
+    record = source.runs / f"{run_id}.json"
+    if record.exists():
+        shutil.copyfile(record, target.runs / record.name)
 
 
 def benchmark_folders(data: Path, preset: str | None = None) -> list[Path]:
-    """Folders of the benchmarks of ``data`` that have ended, the newest first; of one preset if it is named."""
+    """Folders of the benchmarks of ``data`` that have ended, the newest first; of one preset if it is named.
+
+    Those whose manifest cannot be read are left out: :func:`read_benchmarks` tells which they are.
+    """
     found = []
     for path in lab_folder(data).glob(f"*/{MANIFEST}"):
-        manifest = _manifest(path)
-        if manifest.finished_at is not None and preset in (None, manifest.preset):
-            found.append((manifest.finished_at, path.parent))
+        with suppress(Refused):
+            manifest = _manifest(path)
+            if manifest.finished_at is not None and preset in (None, manifest.preset):
+                found.append((manifest.finished_at, path.parent))
     return [folder for _, folder in sorted(found, reverse=True)]
+
+
+def read_benchmarks(data: Path) -> tuple[list[Benchmark], list[str]]:
+    """The benchmarks of ``data`` that have ended, the newest first, and for each that cannot be read the reason."""
+    found, refused = [], []
+    for path in sorted(lab_folder(data).glob(f"*/{MANIFEST}")):
+        try:
+            if _manifest(path).finished_at is not None:
+                found.append(read_benchmark(path.parent))
+        except Refused as exc:
+            refused.append(str(exc))
+    return sorted(found, key=lambda one: one.manifest.finished_at or one.manifest.started_at, reverse=True), refused
 
 
 def read_benchmark(folder: Path) -> Benchmark:
@@ -133,9 +170,10 @@ def read_benchmark(folder: Path) -> Benchmark:
     manifest = _manifest(folder / MANIFEST)
     try:
         runs, scopes = (_read(folder / name, table) for name, table in ((RUNS, LabRuns), (SCOPES, LabScopes)))
+        stages = _read(folder / STAGES, LabStages) if (folder / STAGES).exists() else LabStages.frame()
     except (OSError, ValueError, SchemaError, pl.exceptions.PolarsError) as exc:
         raise Refused(f"{folder} holds no whole benchmark: {str(exc).splitlines()[0]}") from exc
-    return Benchmark(folder, manifest, runs, scopes)
+    return Benchmark(folder, manifest, runs, scopes, stages)
 
 
 def _manifest(path: Path) -> Manifest:

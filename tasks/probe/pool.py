@@ -29,8 +29,9 @@ from socket import SO_SNDTIMEO, SOL_SOCKET, socketpair
 from typing import Any, cast
 
 from tasks.core.errors import ProbeEngineBroken
+from tasks.core.stopwatch import record_value, span
 from tasks.probe.facts import Facts, Failure
-from tasks.probe.worker import RETIRES
+from tasks.probe.worker import CPU, RETIRES
 
 ENGINE = "tasks.probe.pyav_engine"
 
@@ -144,6 +145,8 @@ class _Chunk:
     options: dict[str, Any]
     answers: queue.SimpleQueue[tuple[int, Facts] | BaseException]
     cancelled: threading.Event = field(default_factory=threading.Event)
+    cpu_s: float = 0.0
+    """CPU time of the workers for the files that are answered."""
 
 
 class Pool:
@@ -180,7 +183,8 @@ class Pool:
         """Measure ``paths`` and give ``(index, facts)`` of each as they come, in no certain order.
 
         A file that killed its worker twice has the failure ``crashed``, one that took longer than its deadline has
-        ``timed_out``; such facts hold nothing else.
+        ``timed_out``; such facts hold nothing else. When all are answered, the CPU time of the workers is
+        recorded (``resources.cpu``), without that of files which gave no answer.
 
         Args:
             deadline_s: seconds a file may take, or may stand still if the engine tells that it gets on: one number for
@@ -197,19 +201,16 @@ class Pool:
         most_outstanding = workers * size if most_at_once else 2 * workers * size
         answers: queue.SimpleQueue[tuple[int, Facts] | BaseException] = queue.SimpleQueue()
         cancelled = threading.Event()
-        chunks = iter(
-            [
-                _Chunk(
-                    first, paths[first : first + size], deadlines_s[first : first + size], options, answers, cancelled
-                )
-                for first in range(0, len(paths), size)
-            ]
-        )
+        chunks = [
+            _Chunk(first, paths[first : first + size], deadlines_s[first : first + size], options, answers, cancelled)
+            for first in range(0, len(paths), size)
+        ]
+        waiting = iter(chunks)
         outstanding = 0
         try:
             answered = 0
             while answered < len(paths):
-                while outstanding + size <= most_outstanding and (chunk := next(chunks, None)):
+                while outstanding + size <= most_outstanding and (chunk := next(waiting, None)):
                     outstanding += len(chunk.paths)
                     self._submit(chunk)
                 answer = answers.get()
@@ -218,6 +219,8 @@ class Pool:
                 answered += 1
                 outstanding -= 1
                 yield answer
+            if chunks:
+                record_value("resources.cpu", sum(chunk.cpu_s for chunk in chunks), unit="s", whose="workers")
         finally:
             cancelled.set()
 
@@ -321,6 +324,7 @@ class _Lane:
                 for _, deadline_s in files:
                     answer = json.loads(worker.receive(deadline_s))
                     retires = answer.pop(RETIRES, False)
+                    chunk.cpu_s += answer.pop(CPU, 0.0)
                     facts = cast(Facts, answer)
                     self._pool._note_memory(facts)
                     chunk.answers.put((chunk.first + done, facts))
@@ -384,13 +388,21 @@ def peak_worker_memory_bytes() -> int | None:
         return max((pool.peak_memory_bytes for pool in _pools.values()), default=0) or None
 
 
+def worker_pids() -> list[int]:
+    """Process ids of the workers of all shared pools that are running."""
+    with _pools_lock:
+        pools = list(_pools.values())
+    return [pid for pool in pools for pid in pool.pids()]
+
+
 def close_pool() -> None:
     """End all worker processes of this process; the next batch starts new ones."""
     with _pools_lock:
         pools = list(_pools.values())
         _pools.clear()
-    for pool in pools:
-        pool.close()
+    with span("probe.close"):
+        for pool in pools:
+            pool.close()
 
 
 atexit.register(close_pool)

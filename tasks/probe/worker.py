@@ -35,6 +35,10 @@ files of ordinary size cost up to 180 MiB (15,000 were tried), so that only rare
 RETIRES = "retires"
 """Key of an answer after which the worker ends by itself."""
 
+CPU = "cpu_s"
+"""Key of an answer: CPU time of the worker and of the programs that ended in it, since the answer before; with the
+first one that of its start."""
+
 
 def serve(descriptor: int, engine: str, memory_bytes: int) -> None:
     """Answer the requests on the socket ``descriptor`` with the module ``engine`` until it is closed.
@@ -60,6 +64,7 @@ def serve(descriptor: int, engine: str, memory_bytes: int) -> None:
         os.dup2(silent, standard)
     start_bytes = peak_memory_bytes()
     connection.send_bytes(b"ready")
+    told_s = 0.0
     try:
         while True:
             request = json.loads(connection.recv_bytes())
@@ -71,6 +76,8 @@ def serve(descriptor: int, engine: str, memory_bytes: int) -> None:
                 started_ns, began = time.time_ns(), time.perf_counter()
                 facts = measure(os.fsencode(path), **options)
                 facts["started_ns"], facts["wall_s"] = started_ns, time.perf_counter() - began
+                spent_s = _cpu_s()
+                facts[CPU], told_s = spent_s - told_s, spent_s
                 signal.alarm(0)
                 own_bytes = peak_memory_bytes()
                 facts["peak_memory_bytes"] = own_bytes + peak_child_memory_bytes()
@@ -86,6 +93,11 @@ def serve(descriptor: int, engine: str, memory_bytes: int) -> None:
 def _beat(connection: Connection, deadline_s: float) -> None:
     signal.alarm(int(deadline_s) + ALARM_GRACE_S)
     connection.send_bytes(b"")
+
+
+def _cpu_s() -> float:
+    programs = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + programs.ru_utime + programs.ru_stime
 
 
 def _set_limits(memory_bytes: int) -> None:

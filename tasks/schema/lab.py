@@ -1,4 +1,4 @@
-"""Tables of a benchmark: its runs, and how long the scopes of each took. They lie beside each other as Parquet."""
+"""Tables of a benchmark: its runs, how long the scopes of each took, and its stages; Parquet beside each other."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ class LabRuns(Table, staged_only=True):
     peak_bytes: pl.Int64 = column("Largest memory of the run's process.", unit="byte", nullable=True, ge=0)
     worker_peak_bytes: pl.Int64 = column("Largest memory of a worker; null without one.", unit="byte", nullable=True)
     attributed_ratio: float = column("Share of the run in which a scope below it was open.", nullable=True, ge=0)
+    prefect_ratio: float = column(
+        "Share of the run in which only scopes of Prefect's were open; null in older benchmarks.", nullable=True, ge=0
+    )
     file_count: pl.Int64 = column("Video files found.", ge=0)
     title_count: pl.Int64 = column("Movies and shows in the warehouse.", ge=0)
     probe_count: pl.Int64 = column("Files measured.", ge=0)
     program_call_count: pl.Int64 = column("Times ffprobe was started.", ge=0)
     call_count: pl.Int64 = column("Requests to the metadata service, as it counts them.", ge=0)
+    repeated_call_count: pl.Int64 = column(
+        "Of these, requests for what it had answered before in the run; null in older benchmarks.", nullable=True, ge=0
+    )
     image_request_count: pl.Int64 = column("Requests for pictures, as the service counts them.", ge=0)
     connection_count: pl.Int64 = column("Connections the service was asked over.", ge=0)
     most_at_once_count: pl.Int64 = column("Most requests at work at the same moment.", ge=0)
@@ -53,3 +59,24 @@ class LabScopes(Table, staged_only=True):
     max_s: float = column("Longest.", unit="s", ge=0)
     concurrency: float = column("How many were open on average while any was.", nullable=True, ge=0)
     bytes: pl.Int64 = column("Bytes of all of them; null where the scope has none.", unit="byte", nullable=True)
+
+
+class LabStages(Table, staged_only=True):
+    """What the stages of one measured run took of the machine; written by ``lab``, read by its table.
+
+    The rows ``(network)`` and ``(rest)`` are no stages: ``tasks.timings.by_stage`` says what they are.
+    """
+
+    run_id: str = column("Run.", key=True)
+    stage: str = column("Stage, named after its step, as probe or plan files.", key=True)
+    step_count: pl.Int64 = column("Steps; 0 for what is no stage.", ge=0)
+    busy_s: float = column("Time in which a step of it was at work; null for (network).", unit="s", nullable=True, ge=0)
+    cpu_s: float = column(
+        "CPU time of the threads of its steps and of the workers that measured for it.", unit="s", nullable=True, ge=0
+    )
+    peak_bytes: pl.Int64 = column(
+        "Most memory of run and workers while it was at work, shared by stages of the same time.",
+        unit="byte",
+        nullable=True,
+        ge=0,
+    )

@@ -16,6 +16,7 @@ from tasks.standin.generated import (
     FIRST_FILM_ID,
     FIRST_SHOW_ID,
     IMDB_BASE,
+    ShowShape,
     generated_collection,
     generated_film,
     generated_show,
@@ -34,10 +35,13 @@ class Catalogue:
     Looking one up by id costs microseconds; the first search reads every title once (``tasks.standin.search``).
     """
 
-    def __init__(self, *, film_count: int = 0, show_count: int = 0, seed: int = 1) -> None:
+    def __init__(
+        self, *, film_count: int = 0, show_count: int = 0, seed: int = 1, show_shape: ShowShape | None = None
+    ) -> None:
         self.film_count = film_count
         self.show_count = show_count
         self.seed = seed
+        self.show_shape = show_shape
         self._films = {f.id: f for f in demo_titles.FILMS}
         self._shows = {s.id: s for s in demo_titles.SHOWS}
         self._collections = {c.id: c for c in demo_titles.COLLECTIONS}
@@ -51,7 +55,7 @@ class Catalogue:
     def show(self, show_id: int) -> Show | None:
         """The show with this id."""
         if 0 <= show_id - FIRST_SHOW_ID < self.show_count:
-            return generated_show(show_id - FIRST_SHOW_ID, seed=self.seed)
+            return generated_show(show_id - FIRST_SHOW_ID, seed=self.seed, shape=self.show_shape)
         return self._shows.get(show_id)
 
     def collection(self, collection_id: int) -> Collection | None:
@@ -81,7 +85,7 @@ class Catalogue:
         """Every show; makes the generated ones as it goes."""
         yield from self._shows.values()
         for number in range(self.show_count):
-            yield generated_show(number, seed=self.seed)
+            yield generated_show(number, seed=self.seed, shape=self.show_shape)
 
 
 def _own_number(text: str) -> int:

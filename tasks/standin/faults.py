@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ class Fault(BaseModel):
     retry_after_s: int | None = Field(None, ge=0, description="Retry-After header of the action status.")
     first: int | None = Field(
         None, ge=1, description="Strike the first so many requests of each address only; else until lifted."
+    )
+    share: float = Field(
+        1.0, gt=0, le=1, description="Strike this share of the addresses only, the same ones whenever they are asked."
     )
 
 
@@ -71,6 +75,8 @@ class Faults:
                 if not fnmatch.fnmatchcase(path, fault.path):
                     continue
                 if fault.title is not None and words_of(fault.title) not in asked:
+                    continue
+                if zlib.crc32(f"{number} {address}".encode()) >= fault.share * 2**32:
                     continue
                 if fault.first is not None and self._struck[number, address] >= fault.first:
                     continue

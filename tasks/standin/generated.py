@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from tasks.core.ids import digest
 from tasks.standin import words
@@ -80,15 +81,31 @@ def generated_film(number: int, *, seed: int) -> Film:
     )
 
 
+class ShowShape(NamedTuple):
+    """How large all generated shows are."""
+
+    season_count: int
+    episode_count: int
+    """Episodes of each season."""
+
+
 @lru_cache(maxsize=1_024)
-def generated_show(number: int, *, seed: int) -> Show:
-    """Generated show ``number``: 1 to 5 seasons of 6 to 13 episodes, one in three with specials."""
+def generated_show(number: int, *, seed: int, shape: ShowShape | None = None) -> Show:
+    """Generated show ``number``: 1 to 5 seasons of 6 to 13 episodes, one in three with specials.
+
+    Args:
+        shape: so many seasons and episodes instead, and no specials.
+    """
     chance = _chance("show", number, seed)
     title = words.show_title(number, seed=seed)
     begins = date(chance.randrange(1975, 2021), chance.randrange(1, 13), 3)
-    season_count = chance.randrange(1, 6)
-    seasons = [_season(chance, n, begins + timedelta(days=365 * (n - 1))) for n in range(1, season_count + 1)]
-    if chance.random() < 0.33:
+    season_count = chance.randrange(1, 6) if shape is None else shape.season_count
+    episode_count = None if shape is None else shape.episode_count
+    seasons = [
+        _season(chance, n, begins + timedelta(days=365 * (n - 1)), episode_count=episode_count)
+        for n in range(1, season_count + 1)
+    ]
+    if shape is None and chance.random() < 0.33:
         seasons.insert(0, _season(chance, 0, begins + timedelta(days=200), episode_count=chance.randrange(1, 4)))
     return Show(
         id=FIRST_SHOW_ID + number,

@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from tasks.core.settings import Room
 from tasks.standin.catalogue import Catalogue
 from tasks.standin.faults import Entry, Fault, Faults, Recorder
+from tasks.standin.generated import ShowShape
 from tasks.standin.service import Answer, Route, Service, error, route_of
 
 CACHE_WINDOW_S = 8 * 3600
@@ -44,6 +45,11 @@ class StandInOptions(Room):
 
     film_count: int = Field(0, ge=0, description="Generated films beside those of the demo.")
     show_count: int = Field(0, ge=0, description="Generated shows beside that of the demo.")
+    show_shape: ShowShape | None = Field(
+        None,
+        description="Seasons of every generated show, and episodes of every season; if not set 1 to 5 seasons of 6 to "
+        "13 episodes, and specials of one show in three.",
+    )
     seed: int = Field(1, ge=0, description="Another seed gives other generated titles.")
     token: str = Field("standin", min_length=1, description="The only token (or key) that is accepted.")
     latency_s: float = Field(0.0, ge=0, description="Seconds that every answer is held back.")
@@ -65,7 +71,12 @@ class StandInApp:
         self.faults = Faults(options.faults)
         self._clock = clock
         self._service = Service(
-            Catalogue(film_count=options.film_count, show_count=options.show_count, seed=options.seed)
+            Catalogue(
+                film_count=options.film_count,
+                show_count=options.show_count,
+                seed=options.seed,
+                show_shape=options.show_shape,
+            )
         )
         self._allowed_at: deque[float] = deque()
 

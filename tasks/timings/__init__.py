@@ -6,7 +6,9 @@ run works and after it has died. All functions take that ``timings`` folder.
 
 from __future__ import annotations
 
+from tasks.timings.by_stage import stages
 from tasks.timings.store import export_csv, read_timings, recording, runs
-from tasks.timings.summary import as_text, durations, values, wall_s
+from tasks.timings.summary import durations, values, wall_s
+from tasks.timings.text import as_text
 
-__all__ = ["as_text", "durations", "export_csv", "read_timings", "recording", "runs", "values", "wall_s"]
+__all__ = ["as_text", "durations", "export_csv", "read_timings", "recording", "runs", "stages", "values", "wall_s"]

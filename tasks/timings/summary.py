@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import polars as pl
-from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
 
-from tasks.core.units import human_duration, human_size, printable
+from tasks.timings.resources import PREFIX
 
 _END = pl.col("started_at") + pl.duration(microseconds=(pl.col("value") * 1e6).round().cast(pl.Int64))
 
@@ -94,10 +89,13 @@ def slowest(timings: pl.LazyFrame, *, limit: int) -> pl.DataFrame:
 
 
 def values(timings: pl.DataFrame) -> pl.DataFrame:
-    """One row a name and unit of a recorded value: ``name, unit, count, min, mean, p50, p95, max, total``."""
+    """One row a name and unit of a recorded value: ``name, unit, count, min, mean, p50, p95, max, total``.
+
+    Memory and CPU time of the run are not among them: they are samples, of which ``stages`` makes what they say.
+    """
     value = pl.col("value")
     return (
-        timings.filter(pl.col("kind") == "value")
+        timings.filter((pl.col("kind") == "value") & ~pl.col("name").str.starts_with(PREFIX))
         .group_by("name", "unit")
         .agg(
             pl.len().cast(pl.Int64).alias("count"),
@@ -110,67 +108,3 @@ def values(timings: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("name", "unit", nulls_last=True)
     )
-
-
-def as_text(timings: pl.DataFrame, *, width: int = 100, colour: bool = False) -> str:
-    """The summary as tables for a terminal ``width`` characters wide, names in full where they fit."""
-    if not timings.height:
-        return "No timings yet: they are made by `reelhouse refresh`.\n"
-    out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False)
-    spans, numbers = durations(timings), values(timings)
-    run_ids = timings["run_id"].unique(maintain_order=True).to_list()
-    console.print(Text(f"Run {printable(', '.join(run_ids))}: {human_duration(wall_s(timings))} wall time"))
-    if spans.height:
-        console.print(_table(spans, _SPAN_COLUMNS, width))
-    if numbers.height:
-        console.print(_table(numbers, _VALUE_COLUMNS, width))
-    return out.getvalue()
-
-
-_SPAN_COLUMNS = {
-    "scope": "name", "count": "count", "errors": "error_count", "mean": "mean_s", "p50": "p50_s", "p95": "p95_s",
-    "max": "max_s", "total": "total_s", "of wall": "wall_ratio", "at once": "concurrency",
-}  # fmt: skip
-_VALUE_COLUMNS = {
-    "value": "name", "unit": "unit", "count": "count", "min": "min", "mean": "mean", "p50": "p50", "p95": "p95",
-    "max": "max", "total": "total",
-}  # fmt: skip
-_LESS_IMPORTANT = ("p50", "min", "max", "at once", "errors", "unit")
-"""Left out in this order where the terminal is too narrow: two thirds of a table are worth more than cut numbers."""
-
-
-def _table(frame: pl.DataFrame, columns: dict[str, str], width: int) -> Grid:
-    rows = frame.to_dicts()
-    cells = {head: [_cell(name, row[name], row.get("unit")) for row in rows] for head, name in columns.items()}
-    for head in _LESS_IMPORTANT:
-        if sum(max(len(c) for c in (h, *column)) + 2 for h, column in cells.items()) - 2 <= width:
-            break
-        cells.pop(head, None)
-    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in cells:
-        first = head == next(iter(cells))
-        grid.add_column(
-            head, justify="left" if first or head == "unit" else "right", overflow="fold", no_wrap=not first
-        )
-    for line in zip(*cells.values(), strict=True):
-        grid.add_row(
-            *(Text(c, style="red" if h == "errors" and c != "0" else "") for h, c in zip(cells, line, strict=True))
-        )
-    return grid
-
-
-def _cell(name: str, value: str | float | None, unit: str | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return printable(value)
-    if name.endswith("_s"):
-        return human_duration(value)
-    if name == "wall_ratio":
-        return f"{value:.0%}"
-    if name == "concurrency":
-        return f"{value:.1f}"
-    if name != "count" and unit == "byte":
-        return human_size(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

@@ -24,12 +24,7 @@ from tasks.standin.faults import Fault
 from tasks.standin.running import StandIn
 from tests.http.loopback import Loopback, Say
 
-
-@pytest.fixture(autouse=True)
-def _token(monkeypatch):
-    monkeypatch.setenv("TMDB_TOKEN", "standin")
-    yield
-    loop.close()
+pytestmark = pytest.mark.usefixtures("standin_token")
 
 
 def settings_for(**changes):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
+
+from tasks.core.memory import memory_bytes
 
 MIB = 1024**2
 SLACK = 8 * MIB
@@ -35,3 +40,48 @@ def test_the_peak_is_that_of_the_program_itself():
     assert small < 256 * MIB - SLACK <= min(large, after) - small
     assert 0 == no_child
     assert child >= 64 * MIB - SLACK
+
+
+def test_memory_that_is_given_back_is_no_longer_there():
+    """
+    What this process has now grows by the 256 MiB that it writes to, and shrinks by them when they go.
+    """
+    before = memory_bytes(os.getpid())
+
+    block = bytearray(b"x") * (256 * MIB)
+    large = memory_bytes(os.getpid())
+    del block
+
+    assert 256 * MIB - SLACK <= large - before
+    assert memory_bytes(os.getpid()) <= large - 256 * MIB + SLACK
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells the programs of a process")
+def test_a_program_counts_where_it_is_asked_for():
+    """
+    A process that has 64 MiB has started one that has 128: alone it has less than those, with its program both.
+    """
+    holds = "import sys; block = bytearray(b'x') * (int(sys.argv[1]) * 1024**2); print(flush=True); input()"
+    starts = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {holds!r}, '128']); {holds}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", starts, "64"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    with process as parent:
+        assert parent.stdout is not None
+        for _ in range(2):  # each of them says when it has its memory
+            parent.stdout.readline()
+        alone, together = memory_bytes(parent.pid), memory_bytes(parent.pid, with_programs=True)
+        parent.communicate()
+
+    assert 64 * MIB - SLACK <= alone < 128 * MIB
+    assert 128 * MIB - SLACK <= together - alone < 192 * MIB
+
+
+def test_a_process_that_has_ended_has_none():
+    """
+    It may end at any moment before it is asked.
+    """
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+
+    assert 0 == memory_bytes(ended.pid, with_programs=True)

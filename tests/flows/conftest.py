@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from flows.server import Server, serving
 from tasks.standin.faults import RequestLog
 from tasks.standin.running import StandIn
 from tests.flows.house import Done, House, a_house, copy_records, lean, states
+from tests.flows.warm import Forker
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,15 @@ def first_start(prefect: Server) -> Path:
     return prefect.log.with_name("first-start")
 
 
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory: pytest.TempPathFactory, prefect: Server) -> Iterator[Forker]:
+    """What runs the commands of stories: there are many, and how they start is not what is told."""
+    folder = tmp_path_factory.mktemp("forker")
+    variables = {"PREFECT_API_URL": prefect.api_url, "PREFECT_HOME": str(folder / "prefect-client"), **lean(folder)}
+    with closing(Forker(variables)) as found:
+        yield found
+
+
 @dataclass(frozen=True)
 class Refreshed:
     """The toy library after two refreshes, and what there was to see."""
@@ -54,7 +65,9 @@ class Refreshed:
 
 
 @pytest.fixture(scope="session")
-def refreshed(tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_library: Path) -> Refreshed:
+def refreshed(
+    tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_library: Path, forker: Forker
+) -> Refreshed:
     """Two refreshes of the toy library with all it needs; what they left is only read by tests."""
     before = states(toy_library)
     with StandIn() as service:
@@ -63,7 +76,7 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_lib
         first_requests = service.requests()
         published = (house.data.warehouse.read_bytes(), house.data.warehouse.stat().st_mtime_ns)
         service.clear()
-        second = house.refresh(toy_library)
+        second = replace(house, forker=forker).refresh(toy_library)
         return Refreshed(
             house, toy_library, first, second, first_requests, service.requests(), published, library_before=before
         )

@@ -22,6 +22,7 @@ from flows.server import Server
 from tasks.core.layout import DataFolder
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
+from tests.flows.warm import Forker
 
 TOKEN = StandInOptions().token
 OURS = ("REELHOUSE_", "PREFECT_", "TMDB_", "COLUMNS", "LINES")
@@ -68,6 +69,8 @@ class House:
 
     data: DataFolder
     variables: Mapping[str, str] = field(default_factory=dict)
+    forker: Forker | None = None
+    """What runs commands; without it each is a new interpreter."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -95,6 +98,10 @@ class House:
     ) -> Done:
         """Run ``reelhouse`` with ``arguments`` in a folder that is not the project's, ``given`` on standard input."""
         environment = self.environment | ({"TMDB_TOKEN": token} if token else {})
+        if self.forker is not None:
+            assert not (given or options), "an ordinary process is needed for this"
+            status, stdout, stderr = self.forker.run([*map(os.fsdecode, arguments)], environment, self.data.path.parent)
+            return Done(status, stdout, stderr.decode(errors="replace"))
         ended = subprocess.run(
             [sys.executable, *program, *arguments],
             input=given,
@@ -129,14 +136,16 @@ class House:
             return connection.execute(query).fetchall()
 
 
-def a_house(folder: Path, server: Server | None, service: StandIn | None, **variables: str) -> House:
+def a_house(
+    folder: Path, server: Server | None, service: StandIn | None, forker: Forker | None = None, **variables: str
+) -> House:
     """A house in ``folder``; without a server each of its runs starts one."""
     given = dict(variables)
     if server is not None:
         given["PREFECT_API_URL"] = server.api_url
     if service is not None:
         given["REELHOUSE_SCRAPE__BASE_URL"] = service.api_url
-    return House(DataFolder(folder / "data"), lean(folder) | given)
+    return House(DataFolder(folder / "data"), lean(folder) | given, forker)
 
 
 def lean(folder: Path) -> dict[str, str]:

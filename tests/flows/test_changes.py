@@ -18,6 +18,7 @@ from tasks.standin.faults import RequestLog
 from tasks.standin.library import FILMS, SHOW, toy_facts
 from tasks.standin.running import StandIn
 from tests.flows.house import TOKEN, Done, House, a_copy, a_house
+from tests.flows.warm import Forker
 
 WRONG_TOKEN = "eyJ-a-token-that-nobody-gave-us-0123456789"
 COUNT_FILES = "SELECT count(*) FROM files"
@@ -62,11 +63,13 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_library: Path, standin: StandIn) -> Story:
+def story(
+    tmp_path_factory: pytest.TempPathFactory, prefect: Server, toy_library: Path, standin: StandIn, forker: Forker
+) -> Story:
     """No token, a wrong one, the right one; then four changes in the library, and one of them undone."""
     folder = tmp_path_factory.mktemp("changes")
     library = a_copy(toy_library, folder)
-    house = a_house(folder, prefect, standin)
+    house = a_house(folder, prefect, standin, forker)
 
     def visit(token: str | None, *options: str) -> Visit:
         standin.clear()

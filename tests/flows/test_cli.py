@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import httpx
 import pytest
 
 from tasks.core.layout import DataFolder
 from tasks.standin.library import FILMS, SHOW, toy_facts
-from tests.flows.house import House, a_house
+from tests.flows.house import TOKEN, House, a_house
 
 ONE_FILM = FILMS / "The Salt Ferry (2011)" / "The Salt Ferry (2011) - 1080p.mkv"
 NO_FILM = SHOW / "Season 02" / "Kestrel Lane Observatory - S02E04 - Last Quarter.mkv"
@@ -29,9 +30,9 @@ def empty(tmp_path: Path) -> House:
 
 
 @pytest.fixture(scope="module")
-def known(refreshed) -> House:
+def known(refreshed, forker) -> House:
     """A house with a warehouse."""
-    return refreshed.house
+    return replace(refreshed.house, forker=forker)
 
 
 def only_line(text: str) -> str:
@@ -354,6 +355,25 @@ def test_a_reader_that_has_gone_is_no_fault(empty, arguments):
     os.close(writer)
 
     assert (1, b"") == (done.returncode, done.stderr)
+
+
+def test_pictures_of_the_standin_may_have_a_delay_of_their_own(empty):
+    """
+    Answers are held back for a minute, pictures are not.
+    """
+    process = empty.start("standin", "--latency", "60", "--image-latency", "0")
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            picture = client.get("/t/p/w92/film101-poster1.jpg")
+            with pytest.raises(httpx.ReadTimeout):
+                client.get("/3/movie/101", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=0.5)
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert (200, "image/jpeg") == (picture.status_code, picture.headers["Content-Type"])
 
 
 def test_tune_names_what_is_set_otherwise_than_chosen(known):

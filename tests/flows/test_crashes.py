@@ -133,7 +133,7 @@ class PowerLoss:
 
 
 @pytest.fixture(scope="module")
-def power_loss(tmp_path_factory, prefect, toy_library) -> PowerLoss:
+def power_loss(tmp_path_factory, prefect, toy_library, forker) -> PowerLoss:
     folder = tmp_path_factory.mktemp("power")
     with StandIn(StandInOptions(latency_s=SLOW_S)) as service:
         house = a_house(folder, prefect, service, REELHOUSE_SCRAPE__CONNECTIONS="2", REELHOUSE_ARTWORK__CONNECTIONS="2")
@@ -149,7 +149,7 @@ def power_loss(tmp_path_factory, prefect, toy_library) -> PowerLoss:
         stdout, stderr = process.communicate(timeout=RUN_S)
         done = Done(process.returncode, stdout.encode(), stderr)
         service.clear()
-        copy = House(DataFolder(folder / "other" / "data"), house.variables)
+        copy = House(DataFolder(folder / "other" / "data"), house.variables, forker)
         copied = copy.refresh(toy_library)
         return PowerLoss(done, copied, copy, before, service.requests().addresses, house)
 

@@ -16,6 +16,7 @@ from tasks.standin.bench_library import make_bench_library
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
 from tests.flows.house import Done, House, a_house, ask_prefect, states
+from tests.flows.warm import Forker
 
 pytestmark = pytest.mark.timeout(1_500)  # one story of many refreshes, each in processes of its own
 
@@ -74,7 +75,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, prefect: Server) -> Story:
+def story(tmp_path_factory: pytest.TempPathFactory, prefect: Server, forker: Forker) -> Story:
     """Forty videos; they move, change, go away by and by."""
     folder = tmp_path_factory.mktemp("disks")
     facts = make_bench_library(folder / "videos", FILE_COUNT)
@@ -85,7 +86,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, prefect: Server) -> Story:
             path.with_suffix(".copy").replace(path)
     options = StandInOptions(film_count=facts.film_count, show_count=facts.show_count)
     with StandIn(options) as service:
-        story = Story(a_house(folder, prefect, service), library, service)
+        story = Story(a_house(folder, prefect, service, forker), library, service)
         story.visit("first")
 
         (library / "Movies").rename(library / "Films")
@@ -305,14 +306,14 @@ def test_nothing_on_the_disk_was_touched(story):
 @pytest.mark.skipif(
     not os.access("/dev/shm", os.W_OK), reason="needs a second file system (/dev/shm) to move files to another disk"
 )
-def test_files_that_move_to_another_disk_keep_everything(tmp_path, prefect, toy_library):
+def test_files_that_move_to_another_disk_keep_everything(tmp_path, prefect, toy_library, forker):
     """
     All films are copied to a disk with other inodes and deleted here: their content is recognised. Measured is one new
     file.
     """
     here = shutil.copytree(toy_library, tmp_path / "here")
     there = Path("/dev/shm") / f"reelhouse-test-{os.getpid()}"
-    house = a_house(tmp_path, prefect, None)
+    house = a_house(tmp_path, prefect, None, forker)
     try:
         there.mkdir()
         house.refresh(here, there, token=None)

@@ -33,12 +33,13 @@ class Mended:
 
 
 @pytest.fixture(scope="module")
-def mended(tmp_path_factory, prefect, toy_library, standin) -> Mended:
+def mended(tmp_path_factory, prefect, toy_library, standin, forker) -> Mended:
     """One film answers 503, the poster of another is cut and two stills end early; then all is well again."""
     house = a_house(
         tmp_path_factory.mktemp("faults"),
         prefect,
         standin,
+        forker,
         REELHOUSE_SCRAPE__ATTEMPTS=str(ATTEMPTS),
         REELHOUSE_ARTWORK__ATTEMPTS=str(ATTEMPTS),
         REELHOUSE_FLOW__RETRIES=str(RETRIES),
@@ -154,10 +155,10 @@ def test_after_it_nothing_is_missing(mended, refreshed):
 
 
 @pytest.fixture(scope="module")
-def unreachable(tmp_path_factory, prefect, toy_library) -> tuple[House, Done]:
+def unreachable(tmp_path_factory, prefect, toy_library, forker) -> tuple[House, Done]:
     """A refresh with a service that is not there: its port is closed."""
     with StandIn() as service:
-        house = a_house(tmp_path_factory.mktemp("down"), prefect, service, REELHOUSE_SCRAPE__ATTEMPTS="2")
+        house = a_house(tmp_path_factory.mktemp("down"), prefect, service, forker, REELHOUSE_SCRAPE__ATTEMPTS="2")
     return house, house.refresh(toy_library)
 
 

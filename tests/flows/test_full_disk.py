@@ -126,13 +126,13 @@ class Cramped:
 
 
 @pytest.fixture(scope="module")
-def cramped(tmp_path_factory, prefect, toy_library, standin) -> Iterator[Cramped]:
+def cramped(tmp_path_factory, prefect, toy_library, standin, forker) -> Iterator[Cramped]:
     folder = tmp_path_factory.mktemp("cramped")
     disk = folder / "disk"
     with a_small_disk(disk) as limit:
         if limit is not None:
             pytest.skip("no disk can be mounted here")
-        house = a_house(disk, prefect, standin, PREFECT_HOME=str(folder / "prefect-client"), HOME=str(folder))
+        house = a_house(disk, prefect, standin, forker, HOME=str(folder))
         filler = disk / "filler"
         tries: list[Done] = []
         for number, room_bytes in enumerate(ROOMS_BYTES):

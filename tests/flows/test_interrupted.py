@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,7 @@ class Endings:
 
 
 @pytest.fixture(scope="module")
-def endings(tmp_path_factory, prefect, first_start, toy_library) -> Endings:
+def endings(tmp_path_factory, first_start, toy_library, forker) -> Endings:
     """Three refreshes at once, each with a server of its own and a slow service, each ended in its own way."""
     with ExitStack() as stack:
 
@@ -89,8 +89,7 @@ def endings(tmp_path_factory, prefect, first_start, toy_library) -> Endings:
             assert until(lambda service=service: service.requests().entries, within_s=240)
             by_signal[number] = ended_by(number, house, process)
         killed_service.clear()
-        variables = {**killed_house.variables, "PREFECT_API_URL": prefect.api_url}
-        following = House(killed_house.data, variables).refresh(toy_library)
+        following = replace(killed_house, forker=forker).refresh(toy_library)
         next_requests = killed_service.requests()
     killed = Killed(ended, killed_process.pid, second, requests, following, next_requests)
     return Endings({**by_signal, signal.SIGKILL: ended}, killed)

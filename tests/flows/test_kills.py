@@ -37,6 +37,7 @@ from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
 from tasks.warehouse.runs import run_records
 from tests.flows.house import TOKEN, Done, House, a_house, about_the_library, ask_prefect, processes_of, until
+from tests.flows.warm import Forker
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here"),
@@ -180,11 +181,12 @@ def measured(house: House) -> dict[str, datetime]:
     return {row["file_id"]: row["probed_at"] for row in rows if row["status"] != "unreadable"}
 
 
-def live(folder: Path, server: Server, library: Path, chance: random.Random, most_kills: int) -> Life:
+def live(folder: Path, server: Server, library: Path, chance: random.Random, most_kills: int, forker: Forker) -> Life:
     """Refresh and retry in turn, each killed, until one ends by itself; after the last kill one is let go on."""
     folder.mkdir()
     with StandIn(StandInOptions(latency_s=LATENCY_S)) as service:
-        house = a_house(folder, server, service, REELHOUSE_SCRAPE__CONNECTIONS="2", REELHOUSE_ARTWORK__CONNECTIONS="2")
+        connections = {"REELHOUSE_SCRAPE__CONNECTIONS": "2", "REELHOUSE_ARTWORK__CONNECTIONS": "2"}
+        house = a_house(folder, server, service, forker, **connections)
         life = Life(house)
         while life.end is None:
             is_known = any(record["state"] == "running" for record in run_records(house.data.path))
@@ -209,7 +211,7 @@ def live(folder: Path, server: Server, library: Path, chance: random.Random, mos
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory, prefect, refreshed, toy_library) -> list[Life]:  # noqa: ARG001
+def lives(tmp_path_factory, prefect, refreshed, toy_library, forker) -> list[Life]:  # noqa: ARG001
     """As many lives as twenty kills take, in two lanes; their deployment is there since ``refreshed``."""
     folder = tmp_path_factory.mktemp("kills")
 
@@ -218,7 +220,7 @@ def lives(tmp_path_factory, prefect, refreshed, toy_library) -> list[Life]:  # n
         lives: list[Life] = []
         while left := KILLS_A_LANE - sum(len(life.kills) for life in lives):
             place = folder / f"lane {seed} life {len(lives)}"
-            lives.append(live(place, prefect, toy_library, chance, min(left, KILLS_A_LIFE)))
+            lives.append(live(place, prefect, toy_library, chance, min(left, KILLS_A_LIFE), forker))
         return lives
 
     with ThreadPoolExecutor(len(SEEDS)) as lanes:

@@ -37,10 +37,10 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory, prefect, toy_library, standin) -> Story:
+def story(tmp_path_factory, prefect, toy_library, standin, forker) -> Story:
     folder = tmp_path_factory.mktemp("retry")
     house = a_house(
-        folder, prefect, standin, REELHOUSE_SCRAPE__ATTEMPTS="1", REELHOUSE_ARTWORK__ATTEMPTS="1",
+        folder, prefect, standin, forker, REELHOUSE_SCRAPE__ATTEMPTS="1", REELHOUSE_ARTWORK__ATTEMPTS="1",
         REELHOUSE_FLOW__RETRIES="0",
     )  # fmt: skip
     other = folder / "other"

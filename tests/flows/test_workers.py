@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,20 +20,18 @@ MANY_AT_ONCE = {
 
 
 @pytest.fixture(scope="module")
-def houses(tmp_path_factory, prefect, toy_library) -> dict[str, House]:
+def houses(tmp_path_factory, prefect, toy_library, forker) -> dict[str, House]:
     """The toy library after a refresh with one of everything, and after one with as much at once as is allowed."""
 
     def refreshed_with(options: Mapping[str, int]) -> House:
         with StandIn() as service:
-            house = a_house(tmp_path_factory.mktemp("workers"), prefect, service)
+            house = a_house(tmp_path_factory.mktemp("workers"), prefect, service, forker)
             given = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
             done = house.refresh(toy_library, *given)
         assert 0 == done.status, done.stderr
         return house
 
-    with ThreadPoolExecutor(2) as both:
-        one, many = both.map(refreshed_with, (ONE_BY_ONE, MANY_AT_ONCE))
-    return {"one by one": one, "many at once": many}
+    return {"one by one": refreshed_with(ONE_BY_ONE), "many at once": refreshed_with(MANY_AT_ONCE)}
 
 
 @pytest.mark.parametrize("how", ["one by one", "many at once"])

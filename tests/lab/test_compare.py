@@ -43,11 +43,13 @@ def test_the_whole_is_compared_round_by_round():
     """
     The second round was disturbed for both: each round says four times as long.
     """
-    runs = runs_of(*in_turn("baseline", [8.0, 80.0, 12.0]), *in_turn("optimized", [2.0, 20.0, 3.0]))
+    runs = runs_of(
+        *in_turn("baseline", [8.0, 80.0, 12.0, 8.0, 12.0]), *in_turn("optimized", [2.0, 20.0, 3.0, 2.0, 3.0])
+    )
 
     (row,) = end_to_end(runs).to_dicts()
 
-    assert (3, 12.0, 3.0) == (row["n"], row["base_s"], row["other_s"])
+    assert (5, 12.0, 3.0) == (row["n"], row["base_s"], row["other_s"])
     assert (4.0, 4.0, 4.0) == (row["ratio"], row["ratio_low"], row["ratio_high"])
     assert "faster" == row["verdict"]
 
@@ -140,9 +142,9 @@ def test_a_switch_is_worth_what_is_lost_without_it():
     Without kept answers 5 s more, with another walk nothing that these runs show.
     """
     runs = runs_of(
-        *in_turn("optimized", [10.0, 10.2, 9.9]),
-        *in_turn("all-but-answers", [15.0, 15.2, 14.9]),
-        *in_turn("all-but-walk", [10.1, 10.1, 9.9]),
+        *in_turn("optimized", [10.0, 10.2, 9.9, 10.0, 10.0]),
+        *in_turn("all-but-answers", [15.0, 15.2, 14.9, 15.0, 15.0]),
+        *in_turn("all-but-walk", [10.1, 10.1, 9.9, 10.1, 9.9]),
     )
 
     found = switches_worth(runs)

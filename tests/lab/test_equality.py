@@ -61,6 +61,53 @@ def test_when_and_with_what_does_not_count(pair, statement):
 
 
 @pytest.mark.parametrize(
+    ("length_s", "rate_bps", "expected"),
+    [
+        (3600.1, 999_972, []),  # 3,600 Mbit in 3,600.1 s
+        (3599.9, 1_000_028, []),
+        (3600.001, 1_000_000, []),
+        (3600.1, 999_900, []),  # off by 72 in a million, where 100 are let pass
+        (3600.1, 999_800, ["bitrate_bps"]),
+        (3600.0, 999_999, ["bitrate_bps"]),  # nothing that it could follow from
+        (3600.11, 999_969, ["duration_s"]),
+        (3599.89, 1_000_031, ["duration_s"]),
+        (None, 1_000_000, ["duration_s"]),
+        (3600.0, None, ["bitrate_bps"]),
+    ],
+)
+def test_lengths_may_differ_by_a_tenth_of_a_second_and_rates_follow(pair, length_s, rate_bps, expected):
+    """
+    A file of 3,600 s and 1,000,000 bit/s: versions of FFmpeg differ in its length, and so in its mean rate. More than
+    that, or a rate that does not follow from the length, is a difference.
+    """
+    file_id = "harbour"
+    change(pair[0], f"UPDATE probes SET duration_s = 3600, bitrate_bps = 1000000 WHERE file_id = '{file_id}'")
+    with duckdb.connect(str(pair[1])) as connection:
+        values = [length_s, rate_bps, file_id]
+        connection.execute("UPDATE probes SET duration_s = ?, bitrate_bps = ? WHERE file_id = ?", values)
+
+    assert [("probes", file_id, what) for what in expected] == [
+        (one.table, one.key, one.what) for one in differences(*pair)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table_name", "length_s", "expected"),
+    [("video_streams", 60.1, 0), ("video_streams", 60.11, 1), ("audio_streams", 60.001, 1)],
+)
+def test_of_streams_only_pictures_may_be_one_more(pair, table_name, length_s, expected):
+    """
+    The length of a sound track is known by all versions alike.
+    """
+    for path, value_s in zip(pair, (60.0, length_s), strict=True):
+        change(path, f"UPDATE {table_name} SET duration_s = {value_s} WHERE file_id = 'harbour' AND stream_index < 3")
+
+    found = {one.what for one in differences(*pair)}
+
+    assert ({"duration_s"} if expected else set()) == found
+
+
+@pytest.mark.parametrize(
     ("statement", "expected"),
     [
         ("UPDATE titles SET title = title || '!' WHERE title_id = ?", "title"),

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.settings import Settings
-from tasks.lab.presets import PRESETS, preset
+from tasks.lab.presets import PRESETS, chosen_profiles, preset
 from tasks.lab.profiles import nested, switch
 
 
@@ -14,11 +14,12 @@ def test_presets_have_the_shapes_of_the_documents():
     """
     50 films; 417 files; 100 shows of 5 seasons; 1,000 files; and their delays.
     """
-    d0, d2, d3, d4 = (preset(name) for name in ("d0", "d2", "d3", "d4"))
+    d0, d2, d3, calls, d4 = (preset(name) for name in ("d0", "d2", "d3", "d3-calls", "d4"))
 
     assert (50, 0.064, 0.128) == (d0.film_count, d0.latency_s, d0.image_latency_s)
     assert (417, False) == (d2.file_count, d2.asks_service)
     assert (100, 5, 0.2) == (d3.show_count, d3.season_count, d3.latency_s)
+    assert ((100, 5, 10), 0.2) == (calls.replayed, calls.latency_s)
     assert (1_000, False) == (d4.file_count, d4.asks_service)
 
 
@@ -27,7 +28,9 @@ def test_settings_of_a_preset_are_settings(one):
     """
     A name that is misspelt would be refused only when the library is made.
     """
-    Settings.model_validate(nested(one.settings))
+    if one.replayed is None:
+        for profile in one.profiles:
+            Settings.model_validate(nested(one.settings_of(profile)))
 
     assert {switch(name).name for name in one.without} == set(one.without)
     assert bool(one.file_count) != bool(one.film_count or one.show_count)
@@ -37,5 +40,36 @@ def test_a_preset_that_is_not_there_is_refused():
     """
     The message says what there is.
     """
-    with pytest.raises(Refused, match="tiny, d0, d2, d3, d4, 10k, 100k"):
+    with pytest.raises(Refused, match="tiny, d0, d2, d3, d3-calls, d4, 1k, 10k, 100k"):
         preset("d1")
+
+
+def test_settings_of_a_profile_are_those_of_preset_and_switches():
+    """
+    d3 measures files in one way whatever the profile; its seasons are asked for twice in the old one.
+    """
+    d3 = preset("d3")
+
+    assert {"artwork.enabled": False} == d3.settings_of("optimized")
+    assert "twice" == d3.settings_of("baseline")["scrape.season_requests"]
+    assert "probe.engine" not in d3.settings_of("baseline")
+
+
+def test_profiles_are_those_of_the_preset_unless_named():
+    """
+    A replay has the three ways of its account, a refresh the old way and ours.
+    """
+    chosen = chosen_profiles(["tiny", "d3-calls"], [])
+
+    assert ["baseline", "optimized"] == list(chosen["tiny"])
+    assert ["baseline", "optimized", "d3-new"] == list(chosen["d3-calls"])
+    assert ["optimized", "only-walk"] == list(chosen_profiles(["tiny"], ["optimized", "only-walk"])["tiny"])
+
+
+@pytest.mark.parametrize(("name", "profile"), [("tiny", "d3-new"), ("d3-calls", "all-but-walk"), ("d1", "baseline")])
+def test_profiles_that_a_preset_does_not_have_are_refused(name, profile):
+    """
+    A replay has no switches, and a refresh is not done as D3 shipped its calls.
+    """
+    with pytest.raises(Refused, match=profile if name != "d1" else "d1"):
+        chosen_profiles([name], [profile])

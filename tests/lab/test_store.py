@@ -15,9 +15,12 @@ from tasks.lab.store import (
     lab_folder,
     new_id,
     read_benchmark,
+    read_benchmarks,
     write_manifest,
     write_runs,
+    write_stages,
 )
+from tasks.schema.lab import LabStages
 from tests.lab.test_compare import a_run, a_scope, scopes_of
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -59,6 +62,35 @@ def test_a_benchmark_comes_back(tmp_path):
     assert scopes.equals(found.scopes)
 
 
+def test_stages_come_back(tmp_path):
+    """
+    Beside the runs; what is not known stays so. A benchmark of before there were any has none.
+    """
+    write_manifest(tmp_path, a_manifest(finished_at=AT))
+    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of())
+    before = read_benchmark(tmp_path).stages
+    rows = [{"run_id": "baseline-1", "stage": "probe", "step_count": 2, "busy_s": 1.0, "cpu_s": 0.5}]
+
+    write_stages(tmp_path, LabStages.frame(rows))
+
+    assert before.equals(LabStages.frame())
+    assert [("baseline-1", "probe", 2, 1.0, 0.5, None)] == read_benchmark(tmp_path).stages.rows()
+
+
+def test_stages_that_are_cut_off_are_refused(tmp_path):
+    """
+    Half a file is not the same as none.
+    """
+    write_manifest(tmp_path, a_manifest())
+    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of())
+    write_stages(tmp_path, LabStages.frame())
+    whole = (tmp_path / "stages.parquet").read_bytes()
+    (tmp_path / "stages.parquet").write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(Refused, match="no whole benchmark"):
+        read_benchmark(tmp_path)
+
+
 def test_what_ended_is_found_the_newest_first(tmp_path):
     """
     One that goes on, or was stopped, is no result; another preset can be left out.
@@ -74,6 +106,40 @@ def test_what_ended_is_found_the_newest_first(tmp_path):
     assert ["b", "a"] == [folder.name for folder in benchmark_folders(tmp_path, "tiny")]
     assert {"a", "b", "d"} == {folder.name for folder in benchmark_folders(tmp_path)}
     assert [] == benchmark_folders(tmp_path / "nothing")
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(tmp_path):
+    """
+    A manifest of another version, and a benchmark whose runs are gone: both are named, the third one is read.
+    """
+    folder = lab_folder(tmp_path)
+    for name in ("whole", "without-runs"):
+        write_manifest(folder / name, a_manifest(name, finished_at=AT))
+    write_runs(folder / "whole", [a_run("baseline", 2.0)], scopes_of())
+    (folder / "older").mkdir()
+    (folder / "older" / "manifest.json").write_text("{}")
+
+    found, refused = read_benchmarks(tmp_path)
+
+    assert ["whole"] == [one.folder.name for one in found]
+    assert [True, True] == [name in " ".join(refused) for name in ("older", "without-runs")]
+    assert 2 == len(refused)
+    assert {"whole", "without-runs"} == {path.name for path in benchmark_folders(tmp_path)}
+
+
+def test_a_replay_has_no_record(tmp_path):
+    """
+    Its timings are kept all the same.
+    """
+    data, kept = DataFolder(tmp_path / "data"), DataFolder(tmp_path / "kept")
+    part = data.timings / "run_id=run-1" / "part-1.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"timings")
+
+    keep_run(kept.path, data.path, "run-1")
+
+    assert b"timings" == (kept.timings / "run_id=run-1" / "part-1.parquet").read_bytes()
+    assert [] == list(kept.runs.iterdir())
 
 
 def test_timings_and_records_are_kept(tmp_path):

@@ -7,7 +7,6 @@ import pytest
 
 from tasks.core.errors import BatchIncomplete
 from tasks.core.settings import ScrapeSettings
-from tasks.http import loop
 from tasks.match.task import match
 from tasks.schema.runs import Outcomes
 from tasks.schema.titles import MatchCandidates, Matches, Responses
@@ -15,6 +14,8 @@ from tasks.staging import cut, read_staged
 from tasks.standin.demo_titles import CLOCKMAKERS_ID, LOW_WATER_ID, OBSERVATORY_ID, SALT_FERRY_ID, UNKNOWN_FILM
 from tasks.standin.faults import DOWN, Fault
 from tasks.standin.running import StandIn
+
+pytestmark = pytest.mark.usefixtures("standin_token")
 
 ITEM = {
     "title_key": pl.String,
@@ -25,13 +26,6 @@ ITEM = {
     "imdb_id": pl.String,
     "tvdb_id": pl.Int64,
 }
-
-
-@pytest.fixture(autouse=True)
-def _token(monkeypatch):
-    monkeypatch.setenv("TMDB_TOKEN", "standin")
-    yield
-    loop.close()
 
 
 @pytest.fixture(scope="module")

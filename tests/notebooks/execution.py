@@ -1,4 +1,4 @@
-"""Run a notebook in a real kernel, and read what it shows."""
+"""Read what a notebook shows."""
 
 from __future__ import annotations
 
@@ -7,23 +7,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import nbformat
-from nbclient import NotebookClient
+
+from notebooks.keep_outputs import KEPT
 
 PROJECT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+WHERE_TIME_GOES, BASELINE_AND_OPTIMISED, OVER_TIME, LIBRARY = (PROJECT / "notebooks" / name for name in KEPT)
 SAMPLE = PROJECT / "data" / "sample" / "library"
-
-
-def executed(path: Path, **parameters: Any) -> nbformat.NotebookNode:
-    """The notebook after a run of all cells with these ``parameters``, every warning in its own code an error."""
-    notebook = nbformat.read(path, as_version=4)
-    (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    cell.source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    strict = "import warnings\nwarnings.simplefilter('error')"
-    lenient = "warnings.resetwarnings()"  # ipykernel itself warns when it ends
-    notebook.cells = [nbformat.v4.new_code_cell(strict), *notebook.cells, nbformat.v4.new_code_cell(lenient)]
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
-    return notebook
 
 
 def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[Any]:
@@ -32,8 +22,23 @@ def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[Any]:
     return [data[kind] for data in shown if kind in data]
 
 
+def words(notebook: nbformat.NotebookNode) -> str:
+    """All its sentences and tables, on one line."""
+    return " ".join(" ".join(outputs(notebook, "text/markdown")).split())
+
+
+def code(notebook: nbformat.NotebookNode) -> str:
+    """The code of all its cells."""
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
 def charts(notebook: nbformat.NotebookNode) -> list[str]:
     """The words in each chart that was drawn as SVG, title first to last label, as one line a chart."""
     svg = "{http://www.w3.org/2000/svg}"
     drawn = [ElementTree.fromstring(picture) for picture in outputs(notebook, "image/svg+xml")]
     return [" ".join(text.text or "" for text in picture.iter(f"{svg}text")) for picture in drawn]
+
+
+def kept(path: Path) -> nbformat.NotebookNode:
+    """The notebook with the outputs that it is kept with."""
+    return nbformat.read(path, as_version=4)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from notebooks.keep_outputs import BENCHMARKS, SAMPLE_BENCHMARKS
 from tasks.lab.store import MANIFEST, Manifest, benchmark_folders, lab_folder, write_manifest, write_runs
 from tests.lab.test_compare import a_run, a_scope, scopes_of
-from tests.notebooks.execution import NOTEBOOKS, PROJECT, charts, executed, outputs
+from tests.notebooks.execution import BASELINE_AND_OPTIMISED, PROJECT, charts, kept, outputs, words
 
-NOTEBOOK = next(path for path in NOTEBOOKS if path.name == BENCHMARKS)
 SAMPLE = PROJECT / "data" / "sample"
 TITLES = [
     "Length of whole refreshes",
@@ -30,15 +26,6 @@ TITLES = [
 ]
 OF_DOCUMENTS = 2
 """Charts that show figures of documents, also where nothing was measured."""
-
-
-def run_on(data: Path | str, *, preset: str | None = None, pictures: str = "svg") -> nbformat.NotebookNode:
-    return executed(NOTEBOOK, DATA=str(data), PRESET=preset, PICTURES=pictures)
-
-
-def words(notebook: nbformat.NotebookNode) -> str:
-    """All sentences and tables, on one line."""
-    return " ".join(" ".join(outputs(notebook, "text/markdown")).split())
 
 
 def a_manifest(preset: str, at: datetime, rounds: int, profiles: Sequence[str], **facts: object) -> Manifest:
@@ -62,7 +49,13 @@ def a_manifest(preset: str, at: datetime, rounds: int, profiles: Sequence[str], 
 
 
 def a_benchmark(
-    data: Path, preset: str, walls_s: Mapping[str, Sequence[float]], *, at: datetime, download_s: float = 1.0
+    data: Path,
+    preset: str,
+    walls_s: Mapping[str, Sequence[float]],
+    *,
+    at: datetime,
+    download_s: float = 1.0,
+    **facts: object,
 ) -> Path:
     """A benchmark with a run for each of ``walls_s``, whose downloads took ``download_s`` in sum, four at once."""
     rows, scopes = [], []
@@ -73,7 +66,7 @@ def a_benchmark(
             scopes.append(a_scope(run_id, "refresh.run", wall_s))
             scopes.append(a_scope(run_id, "artwork.step", wall_s / 2))
             scopes.append(a_scope(run_id, "artwork.download", download_s, busy_s=download_s / 4, count=8))
-    manifest = a_manifest(preset, at, max(len(each_s) for each_s in walls_s.values()), list(walls_s))
+    manifest = a_manifest(preset, at, max(len(each_s) for each_s in walls_s.values()), list(walls_s), **facts)
     folder = lab_folder(data) / manifest.benchmark_id
     folder.mkdir(parents=True)
     write_runs(folder, rows, scopes_of(*scopes))
@@ -85,26 +78,26 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def on_sample():
-    return run_on(SAMPLE)
+def on_sample(run_notebook):
+    return run_notebook(BASELINE_AND_OPTIMISED, DATA=str(SAMPLE), PICTURES="svg")
 
 
 @pytest.fixture(scope="module")
-def on_known(tmp_path_factory):
+def on_known(run_notebook, tmp_path_factory):
     """An ablation of d0, and tiny twice, of which the second has slower downloads."""
     data = tmp_path_factory.mktemp("bench")
     walls_s = {
-        "baseline": [100.0, 101.0, 99.0],
-        "optimized": [10.0, 10.1, 9.9],
-        "all-but-program": [15.0, 15.15, 14.85],
-        "all-but-program-calls": [18.0, 18.18, 17.82],
-        "all-but-walk": [10.1, 10.0, 9.9],
+        "baseline": [100.0, 101.0, 99.0, 100.0, 100.0],
+        "optimized": [10.0, 10.1, 9.9, 10.0, 10.0],
+        "all-but-program": [15.0, 15.15, 14.85, 15.0, 15.0],
+        "all-but-program-calls": [18.0, 18.18, 17.82, 18.0, 18.0],
+        "all-but-walk": [10.1, 10.0, 9.9, 10.0, 10.0],
     }
     a_benchmark(data, "d0", walls_s, at=NOON)
-    both = {"baseline": [5.0] * 3, "optimized": [5.1, 4.9, 5.0]}
+    both = {"baseline": [5.0] * 5, "optimized": [5.1, 4.9, 5.0, 5.0, 5.0]}
     a_benchmark(data, "tiny", both, at=NOON + timedelta(hours=1))
     a_benchmark(data, "tiny", both, at=NOON + timedelta(hours=2), download_s=3.5)
-    return run_on(data)
+    return run_notebook(BASELINE_AND_OPTIMISED, DATA=str(data), PICTURES="svg")
 
 
 def test_every_question_gets_its_chart(on_sample):
@@ -144,12 +137,11 @@ def test_the_regressed_run_of_a_document_is_flagged(on_sample):
     [
         "**d0, first refresh**: 1 min 40 s the old way, 10.0 s as we ship it: **10.0 times as fast** (10.00 to 10.00)",
         "**tiny, first refresh**: 5.0 s the old way, 5.0 s as we ship it: **no difference**",
-        "With 3 rounds an interval misses the true value about once in 4 times.",
     ],
 )
 def test_the_whole_comes_first_and_says_when_there_is_no_difference(on_known, expected):
     """
-    100 s against 10 s in every round; 5 s against 4.9 to 5.1 s; 1 - 2 ** (1 - 3) is three in four.
+    100 s against 10 s in every round; 5 s against 4.9 to 5.1 s.
     """
     assert expected in words(on_known)
 
@@ -181,49 +173,76 @@ def test_a_scope_that_grew_between_two_benchmarks_is_named(on_known):
     """
     said = words(on_known)
 
-    assert "**tiny**, 2026-01-05 13:00 and 2026-01-05 14:00 UTC, n = 3:" in said
+    assert "**tiny**, 2026-01-05 13:00 and 2026-01-05 14:00 UTC, n = 5:" in said
     assert "Slower: `artwork.download` grew by 2,500 ms**, from 1,000 ms to 3,500 ms" in said
 
 
 def test_claims_stand_beside_what_was_measured(on_known):
     """
-    D0's 61 %, of which its figures support 210.4 / 171.3, beside our 10; what was not run says how to.
+    D0's 61 %, of which its figures support 210.4 / 171.3, beside our 10; what was not run says how to, and requests
+    without kept answers take an ablation.
     """
     said = words(on_known)
 
-    assert "| 1.23 | 10.00 (10.00 to 10.00) | 3 |" in said
-    assert (
-        "Not measured here: `reelhouse benchmark d2`, `reelhouse benchmark d3`, `reelhouse benchmark d4` would." in said
-    )
+    assert "| 1.23 | 1 min 40 s → 10.0 s | 10.00 (10.00 to 10.00) | 5 |" in said
+    others = "".join(f", `reelhouse benchmark {name}`" for name in ("d0 --ablation", "d2", "d3", "d3-calls", "d4"))
+    assert f"Not measured here: `reelhouse benchmark 10k`{others} would." in said
     assert "210.4 s → 171.3 s | 1 min 40 s → 10.0 s |" in said
 
 
-def test_one_round_tells_nothing(tmp_path):
+def test_few_rounds_tell_no_winner(run_notebook, tmp_path):
+    """
+    Of three rounds an interval misses in one case of four (1 - 2 ** (1 - 3)): neither faster nor no difference.
+    """
+    a_benchmark(tmp_path, "d0", {"baseline": [9.0] * 3, "optimized": [3.0] * 3}, at=NOON)
+    a_benchmark(tmp_path, "tiny", {"baseline": [3.0] * 3, "optimized": [3.0] * 3}, at=NOON)
+
+    said = words(run_notebook(BASELINE_AND_OPTIMISED, DATA=str(tmp_path)))
+
+    assert "With 3 rounds an interval misses the true value about once in 4 times." in said
+    assert "3.0 times (3.00 to 3.00), but **it takes 5 rounds** to say more, n = 3" in said
+    assert "1.0 times (1.00 to 1.00), but **it takes 5 rounds**" in said
+    assert not [word for word in ("times as fast**", "**no difference**") if word in said]
+
+
+def test_a_replay_is_no_refresh(run_notebook, tmp_path):
+    """
+    Of calls and writes no files are told, and they are called what they are.
+    """
+    a_benchmark(tmp_path, "d3-calls", {"baseline": [90.0] * 5, "optimized": [9.0] * 5}, at=NOON, measures="replays")
+
+    said = words(run_notebook(BASELINE_AND_OPTIMISED, DATA=str(tmp_path)))
+
+    assert "**d3-calls, calls and writes**: 1 min 30 s the old way, 9.0 s as we ship it: **10.0 times as fast**" in said
+    assert "made up. 5 rounds" in said
+
+
+def test_one_round_tells_nothing(run_notebook, tmp_path):
     """
     The folder of one benchmark can be given as well; with a single round nothing is called faster.
     """
     folder = a_benchmark(tmp_path, "tiny", {"baseline": [9.0], "optimized": [3.0]}, at=NOON)
 
-    said = words(run_on(folder))
+    said = words(run_notebook(BASELINE_AND_OPTIMISED, DATA=str(folder)))
 
     assert "3.0 times, but **a single run tells nothing**" in said
     assert "times as fast**" not in said
 
 
-def test_without_both_sides_it_says_so(tmp_path):
+def test_without_both_sides_it_says_so(run_notebook, tmp_path):
     """
     What we ship beside one old way, and a library that nobody has measured: sentences instead of tracebacks.
     """
     a_benchmark(tmp_path, "tiny", {"optimized": [3.0] * 3, "all-but-walk": [3.0] * 3}, at=NOON)
 
-    notebook = run_on(tmp_path, preset="d9")
+    notebook = run_notebook(BASELINE_AND_OPTIMISED, DATA=str(tmp_path), PRESET="d9", PICTURES="svg")
 
     assert "There is no benchmark of d9 here.** There are: tiny." in words(notebook)
     assert 3 == words(notebook).count("no benchmark has both, the baseline and what we ship")
     assert 2 + OF_DOCUMENTS == len(charts(notebook))
 
 
-def test_before_the_first_benchmark_it_says_what_to_do(tmp_path):
+def test_before_the_first_benchmark_it_says_what_to_do(run_notebook, tmp_path):
     """
     A folder with nothing but a manifest of another time: it is named, and there is only what documents say.
     """
@@ -231,31 +250,21 @@ def test_before_the_first_benchmark_it_says_what_to_do(tmp_path):
     folder.mkdir(parents=True)
     (folder / MANIFEST).write_text("{}")
 
-    notebook = run_on(tmp_path)
+    notebook = run_notebook(BASELINE_AND_OPTIMISED, DATA=str(tmp_path), PICTURES="svg")
 
     assert "is no manifest of this version" in words(notebook)
     assert "There is no benchmark here yet" in words(notebook)
     assert OF_DOCUMENTS == len(charts(notebook))
 
 
-def test_the_kept_outputs_are_those_of_the_sample():
+def test_it_is_kept_with_what_it_shows(on_sample):
     """
-    Run again, the notebook says word for word what it is kept with; its pictures are small PNGs, and nothing of a
-    machine is in it.
+    Run again on the sample it says word for word what it is kept with, and draws as many charts.
     """
-    kept = nbformat.read(NOTEBOOK, as_version=4)
-    pictures = [base64.b64decode(picture) for picture in outputs(kept, "image/png")]
+    then = kept(BASELINE_AND_OPTIMISED)
 
-    again = run_on(SAMPLE_BENCHMARKS, pictures="png")
-
-    assert outputs(again, "text/markdown") == outputs(kept, "text/markdown")
-    assert len(TITLES) == len(outputs(again, "image/png")) == len(pictures)
-    assert {b"\x89PNG"} == {picture[:4] for picture in pictures}
-    assert NOTEBOOK.stat().st_size < 300_000
-    text = NOTEBOOK.read_text(encoding="utf-8")
-    assert not [word for word in (str(PROJECT), "/home/", "/tmp/", "/root/") if word in text]
-    assert {None} == {cell.get("execution_count") for cell in kept.cells}
-    assert {()} == {tuple(set(cell.metadata) - {"tags"}) for cell in kept.cells}
+    assert outputs(then, "text/markdown") == outputs(on_sample, "text/markdown")
+    assert len(outputs(then, "image/png")) == len(charts(on_sample))
 
 
 def test_the_sample_is_small_and_names_no_machine():

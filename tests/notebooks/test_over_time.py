@@ -8,9 +8,8 @@ import orjson
 import pytest
 
 from tasks.core.layout import DataFolder
-from tests.notebooks.execution import NOTEBOOKS, SAMPLE, charts, executed, outputs
+from tests.notebooks.execution import OVER_TIME, SAMPLE, charts, kept, outputs, words
 
-OVER_TIME = next(path for path in NOTEBOOKS if path.name == "03_over_time.ipynb")
 TITLES = [
     "Length of the runs",
     "Seconds in which a stage was at work",
@@ -23,13 +22,9 @@ TITLES = [
 ]
 
 
-def run_on(data: DataFolder):
-    return executed(OVER_TIME, DATA=str(data.path), NEWEST=100, PICTURES="svg")
-
-
 @pytest.fixture(scope="module")
-def notebook():
-    return run_on(DataFolder(SAMPLE))
+def notebook(run_notebook):
+    return run_notebook(OVER_TIME, DATA=str(SAMPLE), PICTURES="svg")
 
 
 def test_every_question_gets_its_chart(notebook):
@@ -38,7 +33,17 @@ def test_every_question_gets_its_chart(notebook):
     """
     drawn = charts(notebook)
 
-    assert TITLES == [title for title, words in zip(TITLES, drawn, strict=True) if title in words]
+    assert TITLES == [title for title, chart in zip(TITLES, drawn, strict=True) if title in chart]
+
+
+def test_it_is_kept_with_what_it_shows(notebook):
+    """
+    Run again on the sample it says word for word what it is kept with, and draws as many charts.
+    """
+    then = kept(OVER_TIME)
+
+    assert outputs(then, "text/markdown") == outputs(notebook, "text/markdown")
+    assert len(outputs(then, "image/png")) == len(charts(notebook))
 
 
 @pytest.mark.parametrize(
@@ -55,20 +60,20 @@ def test_the_words_tell_what_the_sample_holds(notebook, expected):
     """
     Twelve nights from 5 January on; enough runs to tell drift, growth and how predictions held.
     """
-    assert expected in " ".join(" ".join(outputs(notebook, "text/markdown")).split())
+    assert expected in words(notebook)
 
 
 def test_failures_are_told_by_cause(notebook):
     """
     The sample has films that the service refused in one night, and files that cannot be read.
     """
-    (words,) = [words for words in charts(notebook) if "Items that failed or were set aside" in words]
+    (chart,) = [chart for chart in charts(notebook) if "Items that failed or were set aside" in chart]
 
-    assert "scrape: " in words
-    assert "probe: UnreadableVideo" in words
+    assert "scrape: " in chart
+    assert "probe: UnreadableVideo" in chart
 
 
-def test_one_run_gives_sentences_instead_of_comparisons(tmp_path):
+def test_one_run_gives_sentences_instead_of_comparisons(run_notebook, tmp_path):
     """
     A single run is shown; what needs several says so.
     """
@@ -78,18 +83,18 @@ def test_one_run_gives_sentences_instead_of_comparisons(tmp_path):
     shutil.copy(first, data.runs)
     shutil.copytree(sample.timings / f"run_id={first.stem}", data.timings / f"run_id={first.stem}")
 
-    words = " ".join(outputs(run_on(data), "text/markdown"))
+    said = words(run_notebook(OVER_TIME, DATA=str(data.path), PICTURES="svg"))
 
-    assert "With one run there is nothing to compare yet" in words
-    assert "too few runs with work to tell" in words
-    assert "cannot be told: 1 run with work; it takes 5" in words
+    assert "With one run there is nothing to compare yet" in said
+    assert "too few runs with work to tell" in said
+    assert "cannot be told: 1 run with work; it takes 5" in said
 
 
-def test_before_the_first_run_it_says_what_to_do(tmp_path):
+def test_before_the_first_run_it_says_what_to_do(run_notebook, tmp_path):
     """
     An empty folder gives a sentence instead of an error, and no chart.
     """
-    notebook = run_on(DataFolder(tmp_path))
+    notebook = run_notebook(OVER_TIME, DATA=str(tmp_path), PICTURES="svg")
 
-    assert "There is no run here yet" in " ".join(outputs(notebook, "text/markdown"))
+    assert "There is no run here yet" in words(notebook)
     assert [] == charts(notebook)

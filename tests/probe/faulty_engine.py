@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,11 @@ def measure(path: bytes, *, read_first_frame: bool, beat: Callable[[], None]) ->
         if name.startswith("program-crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
         program.wait()
+    if name.startswith("spin"):
+        spin(float(name[4:]))
+    if name.startswith("burn"):
+        command = f"from tests.probe.faulty_engine import spin; spin({name[4:]})"
+        subprocess.run([sys.executable, "-c", command], env={"PYTHONPATH": os.pathsep.join(sys.path)}, check=True)
     if name.startswith("alone"):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL))  # raises if another worker is at it
         time.sleep(0.01)
@@ -50,6 +56,13 @@ def measure(path: bytes, *, read_first_frame: bool, beat: Callable[[], None]) ->
         except MemoryError:
             failure = {"cause": "unreadable", "reason": "asks for more memory than a worker may take"}
     return {"failure": failure, "path": os.fsdecode(path), "frame": read_first_frame, "pid": os.getpid()}
+
+
+def spin(cpu_s: float) -> None:
+    """Work for so long."""
+    until_s = time.process_time() + cpu_s
+    while time.process_time() < until_s:
+        pass
 
 
 def is_first(path: bytes) -> bool:

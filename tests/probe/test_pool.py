@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tasks.core import stopwatch
 from tasks.core.errors import ProbeEngineBroken
 from tasks.probe.pool import Pool, close_pool, peak_worker_memory_bytes, shared_pool
 
@@ -249,6 +250,45 @@ def test_the_memory_of_the_workers_is_known():
     assert facts[0]["peak_memory_bytes"] < 100 * MIB
     assert 200 * MIB <= facts[1]["peak_memory_bytes"] < 300 * MIB
     assert (None, facts[2]["peak_memory_bytes"], None) == (before, peak_bytes, peak_worker_memory_bytes())
+
+
+def test_the_cpu_time_of_the_workers_is_recorded(a_pool):
+    """
+    Once for all files of a call, below the scope of the caller: at least the 0.3 s that a file takes, and for the first
+    call the start of the worker besides. A call without files has none.
+    """
+    pool = a_pool()
+    records: list[stopwatch.Record] = []
+    before = stopwatch.listen(records.append)
+    try:
+        with stopwatch.span("probe.step") as step:
+            for names in (["spin0.3", "a"], ["spin0.3"], []):
+                facts = facts_of(pool, names)
+    finally:
+        stopwatch.listen(before)
+
+    first, second = [r for r in records if r.name == "resources.cpu"]
+    assert [("value", {"unit": "s", "whose": "workers"}, step.span_id)] * 2 == [
+        (r.kind, r.attributes, r.parent_id) for r in (first, second)
+    ]
+    assert 0.3 <= second.value < first.value
+    assert [] == facts
+
+
+def test_cpu_time_of_programs_counts(a_pool):
+    """
+    A worker that lets a program do the work has taken what the program took.
+    """
+    records: list[stopwatch.Record] = []
+    pool = a_pool()
+    facts_of(pool, ["a"])
+    before = stopwatch.listen(records.append)
+    try:
+        facts_of(pool, ["burn0.3"])
+    finally:
+        stopwatch.listen(before)
+
+    assert 0.3 <= next(r.value for r in records if r.name == "resources.cpu")
 
 
 def test_a_batch_that_is_left_does_not_block_the_next(a_pool):

@@ -7,7 +7,6 @@ import pytest
 
 from tasks.core.errors import BatchIncomplete
 from tasks.core.stopwatch import listen
-from tasks.http import loop
 from tasks.schema import tables
 from tasks.schema.runs import Costs
 from tasks.schema.titles import Responses
@@ -18,6 +17,8 @@ from tasks.standin.faults import Fault
 from tasks.standin.generated import FIRST_COLLECTION_ID, FIRST_FILM_ID, FIRST_SHOW_ID
 from tasks.standin.running import StandIn, StandInOptions
 from tests.scrape.test_scrape import a_batch, a_collection_batch, settings_for
+
+pytestmark = pytest.mark.usefixtures("standin_token")
 
 FILMS = (*range(FIRST_FILM_ID, FIRST_FILM_ID + 5), *range(FIRST_FILM_ID + 25, FIRST_FILM_ID + 27))
 """Seven generated films, five of which belong to two collections: the first three of each 25 do."""
@@ -35,13 +36,6 @@ OLD_WAYS = {
         "connections": 1,
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def _token(monkeypatch):
-    monkeypatch.setenv("TMDB_TOKEN", "standin")
-    yield
-    loop.close()
 
 
 @pytest.fixture(scope="module")

@@ -38,12 +38,7 @@ from tasks.standin.running import StandIn, StandInOptions
 FILMS, SHOWS = 150, 60
 PROJECT = Path(__file__).parents[2]
 
-
-@pytest.fixture(autouse=True)
-def _token(monkeypatch):
-    monkeypatch.setenv("TMDB_TOKEN", "standin")
-    yield
-    loop.close()
+pytestmark = pytest.mark.usefixtures("standin_token")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tasks.standin.catalogue import Catalogue
-from tasks.standin.generated import FIRST_FILM_ID, REMAKE_EVERY, generated_film, person
+from tasks.standin.generated import (
+    FIRST_FILM_ID,
+    FIRST_SHOW_ID,
+    REMAKE_EVERY,
+    ShowShape,
+    generated_film,
+    generated_show,
+    person,
+)
 from tasks.standin.search import Search
 
 
@@ -167,3 +175,14 @@ class TestSearch:
         assert [301] == [s.id for s in search.shows("Kestrel Lane Observatory", first_air_date_year=2017)]
         assert [301] == [s.id for s in search.shows("Kestrel Lane Observatory", year=2019)]
         assert [] == search.shows("Kestrel Lane Observatory", first_air_date_year=2019)
+
+
+def test_shows_can_all_have_one_shape():
+    """
+    Five seasons of ten episodes each and no specials; without a shape a show is as it always was.
+    """
+    shows = [show for show in Catalogue(show_count=30, show_shape=ShowShape(5, 10)).shows() if show.id >= FIRST_SHOW_ID]
+
+    assert {(1, 2, 3, 4, 5)} == {tuple(season.number for season in show.seasons) for show in shows}
+    assert {10} == {len(season.episodes) for show in shows for season in show.seasons}
+    assert [generated_show(n, seed=1).title for n in range(30)] == [show.title for show in shows]

@@ -349,6 +349,17 @@ class TestFaults:
         assert 200 == show.status_code
         assert (9, "7") == (body.json()["status_code"], body.headers["retry-after"])
 
+    def test_a_share_of_the_addresses_always_the_same_ones(self, server, api):
+        """
+        ``share=0.5`` strikes some of 40 addresses and not others, in a second round those of the first.
+        """
+        server.set_faults(Fault(path="/3/movie/*", status=500, share=0.5))
+
+        first, second = ([api.get(f"/movie/{i}").status_code == 500 for i in range(1000000, 1000040)] for _ in range(2))
+
+        assert first == second
+        assert 0 < sum(first) < 40
+
     def test_until_it_is_lifted(self, server, api):
         """
         Without ``first`` a fault stays until it is lifted.

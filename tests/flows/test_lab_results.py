@@ -1,0 +1,151 @@
+"""Benchmarks that are made up, shown together: the newest counts, claims stand beside them, and growth is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.lab_results import as_markdown, growth, newest
+from flows.lab_run import show_results
+from tasks.core.errors import Refused
+from tasks.lab.store import Manifest, lab_folder, read_benchmarks, write_manifest, write_runs
+from tests.lab.test_compare import a_run, scopes_of
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[float], *, hour: int = 0, **facts: object):
+    """A benchmark of ``preset`` with first refreshes of these lengths."""
+    known = {"host": {"system": "Linux", "cores": 2}, "file_count": 50, "profiles": {"baseline": {}, "optimized": {}}}
+    at = NOON + timedelta(hours=hour)
+    manifest = Manifest.model_validate(
+        {
+            "benchmark_id": f"{preset}-{hour}",
+            "preset": preset,
+            "words": "made up",
+            "started_at": at,
+            "finished_at": at,
+            "rounds": len(base_s),
+            "order": ["baseline", "optimized"],
+            "stand_in": {},
+            "input_hash": "same",
+            "versions": {},
+            "commit": "0123456789abcdef",
+            **known,
+            **facts,
+        }
+    )
+    folder = lab_folder(data) / manifest.benchmark_id
+    rows = [
+        a_run(
+            profile,
+            wall_s,
+            number=number,
+            preset=preset,
+            file_count=manifest.file_count,
+            run_id=f"{preset}{hour}{profile}{number}",
+        )
+        for profile, walls_s in (("baseline", base_s), ("optimized", other_s))
+        for number, wall_s in enumerate(walls_s, start=1)
+    ]
+    write_manifest(folder, manifest)
+    write_runs(folder, rows, scopes_of())
+    return folder
+
+
+def test_the_newest_of_a_preset_that_has_both_sides_counts(tmp_path):
+    """
+    d0 twice, of which the second took half the time, and once without a baseline; d2 comes after d0 as in the list.
+    """
+    a_benchmark(tmp_path, "d2", [6.0], [3.0], hour=3)
+    a_benchmark(tmp_path, "d0", [80.0], [40.0])
+    a_benchmark(tmp_path, "d0", [40.0], [20.0], hour=1)
+    a_benchmark(tmp_path, "d0", [], [1.0], hour=2, profiles={"optimized": {}, "all-but-walk": {}})
+
+    chosen = newest(read_benchmarks(tmp_path)[0])
+
+    assert ["d0-1", "d2-3"] == [one.manifest.benchmark_id for one in chosen]
+
+
+def test_claims_of_all_presets_stand_in_one_table(tmp_path):
+    """
+    D0 says 61 %, its figures 1.23 times, our five rounds 4 times; D4 says 5 to 8, ours 2 in too few rounds.
+    """
+    a_benchmark(tmp_path, "d0", [80.0] * 5, [20.0] * 5)
+    a_benchmark(tmp_path, "d4", [60.0] * 3, [30.0] * 3)
+
+    told = as_markdown(read_benchmarks(tmp_path)[0])
+
+    assert "| 1.23 | 80.0 s | 20.0 s | 4.00 (4.00-4.00) | 5 | faster |" in told
+    assert "| nothing measured | 60.0 s | 30.0 s | 2.00 (2.00-2.00) | 3 | too few runs |" in told
+    assert "| d0 | first | 50 | 80.0 s (80.0-80.0) | 20.0 s (20.0-20.0) | 4.00 (4.00-4.00) | 5 | faster |" in told
+    assert "2026-01-05, 0123456789" in told
+    assert "`DiskWrite` is flagged first, from 46 ms to 896 ms a film (+850 ms)" in told
+
+
+def test_time_that_grows_with_the_square_of_the_files_is_seen(tmp_path):
+    """
+    1,000 files in 2 s and 10,000 in 200 s are an exponent of log 100 / log 10 = 2; ours takes 2 and 20 s: 1. d4 has
+    other sizes and no service, so it is no part of it.
+    """
+    a_benchmark(tmp_path, "1k", [2.0] * 3, [2.0] * 3, file_count=1_000)
+    a_benchmark(tmp_path, "10k", [200.0] * 3, [20.0] * 3, file_count=10_000)
+    a_benchmark(tmp_path, "d4", [9.0] * 3, [9.0] * 3, file_count=1_000)
+
+    grown = growth(newest(read_benchmarks(tmp_path)[0]))
+
+    assert [("1k, 10k", "baseline", 6), ("1k, 10k", "optimized", 6)] == list(
+        grown.select("kind", "profile", "run_count").iter_rows()
+    )
+    assert [2.0, 1.0] == pytest.approx(grown["exponent"].to_list())
+    assert grown["verdict"].to_list()[0].startswith("more than in step")
+    assert "| 1k, 10k | baseline | 6 | 2.00 (2.00-2.00) |" in as_markdown(read_benchmarks(tmp_path)[0])
+
+
+def test_too_few_runs_and_other_machines_tell_no_growth(tmp_path):
+    """
+    Four runs are fewer than five; the older benchmark of another machine is left out.
+    """
+    a_benchmark(tmp_path, "1k", [2.0] * 5, [2.0] * 5, file_count=1_000, host={"cores": 64})
+    a_benchmark(tmp_path, "10k", [9.0] * 2, [9.0] * 2, file_count=10_000, hour=1)
+    a_benchmark(tmp_path, "100k", [9.0] * 2, [9.0] * 2, file_count=100_000, hour=2)
+
+    grown = growth(newest(read_benchmarks(tmp_path)[0]))
+
+    assert {("10k, 100k", 4, None)} == set(grown.select("kind", "run_count", "exponent").iter_rows())
+    assert {"cannot be told: 4 runs with work; it takes 5"} == set(grown["verdict"])
+
+
+def test_one_that_cannot_be_read_is_named_and_left_out(tmp_path, capsys):
+    """
+    The others are shown.
+    """
+    a_benchmark(tmp_path, "d2", [6.0], [3.0])
+    (lab_folder(tmp_path) / "older").mkdir()
+    (lab_folder(tmp_path) / "older" / "manifest.json").write_text("{}")
+
+    assert 0 == show_results(tmp_path)
+
+    printed = capsys.readouterr()
+    assert "| d2 | first |" in printed.out
+    assert "left out" in printed.err
+    assert "older" in printed.err
+
+
+def test_without_benchmarks_the_command_says_what_makes_one(tmp_path):
+    """
+    Exit status 2, and no folder.
+    """
+    command = [sys.executable, "-m", "flows.cli", "benchmark", "--show", "--data", str(tmp_path / "data")]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+
+    assert 2 == done.returncode
+    assert "reelhouse benchmark makes one" in done.stderr
+    assert not (tmp_path / "data").exists()
+    with pytest.raises(Refused, match="makes one"):
+        show_results(tmp_path)
