@@ -50,7 +50,7 @@ bench: $(VENV)/.run ## measure refreshes and the disk stages, print the tables o
 
 lab: $(VENV)/.run ## compare old ways of working with ours on small libraries, a quarter of an hour (one: ARGS="d4 --rounds 5")
 	@if [ -n "$(ARGS)" ]; then $(BIN)/reelhouse benchmark $(ARGS); else $(BIN)/reelhouse benchmark tiny --rounds 5 \
-		&& $(BIN)/reelhouse benchmark d0 --rounds 3; fi
+		&& $(BIN)/reelhouse benchmark d0 --rounds 3 && $(BIN)/reelhouse benchmark --show; fi
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@requirements/lock.sh

@@ -1,7 +1,7 @@
 """Make the sample of benchmarks that a notebook shows before there is one: ``python -m flows.lab_sample``.
 
-The benchmarks are real and made by the lab, half an hour of them. Kept are their manifests, their runs and the sums of
-their scopes; not the timings and records of each run, which no comparison asks for.
+The benchmarks are real and made by the lab, an hour and a half of them. Kept are their manifests, their runs and the
+sums of their scopes and stages; not the timings and records of each run, which no comparison asks for.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ OF_FILMS = (
     "people",
 )  # fmt: skip
 """Switches that make a difference to fifty films: they have no seasons, and are few to walk and to measure."""
-BENCHMARKS = (
-    ("d0", 3, (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{name}" for name in OF_FILMS))),
-    ("tiny", 5, (BASELINE, OPTIMIZED)),
+BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("tiny", ()),
+    ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{name}" for name in OF_FILMS))),
+    ("d2", ()),
+    ("d3-calls", ()),
+    ("d4", ()),
 )
+"""Presets, and their profiles where they are not the usual ones."""
 
 
 def make_sample(target: Path) -> None:
@@ -38,9 +42,9 @@ def make_sample(target: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="reelhouse-sample-") as folder:
         data = Path(folder)
-        for preset, rounds, profiles in BENCHMARKS:
+        for preset, profiles in BENCHMARKS:
             chosen = [part for profile in profiles for part in ("--profile", profile)]
-            command = [sys.executable, "-m", "flows.cli", "benchmark", preset, "--rounds", str(rounds), *chosen]
+            command = [sys.executable, "-m", "flows.cli", "benchmark", preset, *chosen]
             subprocess.run([*command, "--data", str(data)], cwd=PROJECT, check=True)
         for old in benchmark_folders(target):
             shutil.rmtree(old)

@@ -170,7 +170,7 @@ def _in_unit(row: Mapping[str, Any], side: str) -> str:
     if unit == "byte":
         shown = human_size(value)
     elif unit == "s":
-        shown = f"{value:.1f} s" if value >= 10 else f"{value:.3g} s"
+        shown = f"{value:.1f} s" if value >= 10 else f"{value:.2f} s" if value >= 1 else f"{value:.3g} s"
     else:
         shown = f"{value:,.{1 if unit == 'at once' else 0}f} {unit}"
     return shown if profile == _USUAL[side] else f"{shown} ({profile})"

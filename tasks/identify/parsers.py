@@ -10,14 +10,14 @@ import functools
 import importlib.metadata
 import re
 import threading
-from collections.abc import Mapping
-from typing import Any
-
-import PTT  # type: ignore[import-untyped]
-from guessit.api import GuessItApi
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from tasks.identify.reading import Reading
 from tasks.identify.spelling import clean_title, without_site
+
+if TYPE_CHECKING:
+    from guessit.api import GuessItApi
 
 GUESSIT_VERSION = importlib.metadata.version("guessit")
 LONGEST_NAME = 255
@@ -36,9 +36,18 @@ _SOURCES_OF_PTT = {
 
 @functools.cache
 def _guessit() -> GuessItApi:
+    from guessit.api import GuessItApi  # both take tenths of a second, and an unchanged library has no name to read
+
     api = GuessItApi()
     api.configure(dict(_OPTIONS))
     return api
+
+
+@functools.cache
+def _ptt() -> Callable[[str], Mapping[str, Any]]:
+    from PTT import parse_title  # type: ignore[import-untyped]
+
+    return cast(Callable[[str], Mapping[str, Any]], parse_title)
 
 
 def read_guessit(name: str, *, max_episodes: int) -> Reading | None:
@@ -46,9 +55,11 @@ def read_guessit(name: str, *, max_episodes: int) -> Reading | None:
 
     Options are the same at every call: a change makes guessit build its rules anew.
     """
+    with _guessit_lock:
+        api = _guessit()
     try:
         with _guessit_lock:
-            found = _guessit().guessit(name[:LONGEST_NAME], dict(_OPTIONS))
+            found = api.guessit(name[:LONGEST_NAME], dict(_OPTIONS))
         return _of_guessit(found, max_episodes)
     except Exception:  # a foreign parser over hostile names: anything may come, and a name is only a name
         return None
@@ -78,8 +89,9 @@ def _of_guessit(found: Mapping[str, Any], max_episodes: int) -> Reading:
 
 def read_ptt(name: str, *, max_episodes: int) -> Reading | None:
     """What PTT says about ``name``; ``None`` where it fails or says nothing."""
+    parse = _ptt()
     try:
-        return _of_ptt(PTT.parse_title(without_site(name)[:LONGEST_NAME]), max_episodes)
+        return _of_ptt(parse(without_site(name)[:LONGEST_NAME]), max_episodes)
     except Exception:  # as above
         return None
 

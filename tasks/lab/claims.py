@@ -112,7 +112,7 @@ CLAIMS: tuple[Claim, ...] = (
         "over 500 files a second found and named",
         None,
         None,
-        "184 files a second, then 181",
+        "184 files a second, then 181 (ours, here, are named while others are measured)",
         181.1 / 183.6,
         measure=Measure("files/s", _found_and_named, more_is_better=True),
     ),
@@ -129,7 +129,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "D2",
-        "10k",
+        "d4-10k",
         "less than 100 MB of memory for more than 10,000 files",
         None,
         None,
@@ -183,6 +183,15 @@ CLAIMS: tuple[Claim, ...] = (
         5.0,
         8.0,
         "its ranges give 3.75 to 12.5; no run is told",
+        None,
+    ),
+    Claim(
+        "D4",
+        "d4-10k",
+        "10 times as fast for 10,000 files and more",
+        10.0,
+        10.0,
+        "a target for later, never measured",
         None,
     ),
     Claim(

@@ -6,7 +6,7 @@ Five published accounts of other programs claim large gains; each of the first p
 * D1: the analysis of a slip in D0's way of saving pictures; its figures are a test of ours.
 * D2: an organiser that finds and reads names of 417 files.
 * D3: a client that synchronises the episodes of 100 shows of 5 seasons of 10 episodes, at 200 ms a call.
-* D4: an organiser that measures 1,000 files with the program ffprobe.
+* D4: an organiser that measures 1,000 files with the program ffprobe, and is to do so with 10,000.
 
 Delays are those of the stand-in, before every answer; processor and disk are real. Videos are half a second long and
 hard links of two dozen: measuring them costs less than measuring films does.
@@ -112,6 +112,7 @@ PRESETS: tuple[Preset, ...] = (
         latency_s=0.2,
     ),
     Preset("d4", "1,000 files, found and measured without a service", file_count=1_000, asks_service=False),
+    Preset("d4-10k", "10,000 files, found and measured without a service", file_count=10_000, asks_service=False),
     Preset(
         "1k",
         "1,000 files, films and episodes; TMDB's pace, 72 ms an answer and a picture",

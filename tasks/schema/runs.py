@@ -60,7 +60,7 @@ class Runs(Table):
     image_count: pl.Int64 = column("Pictures downloaded.", ge=0)
     task_run_count: pl.Int64 = column("Prefect task runs.", ge=0)
     peak_memory_bytes: pl.Int64 = column(
-        "Largest resident memory of the flow's process.", unit="byte", nullable=True, ge=0
+        "Largest resident memory of the flow's process, up to the load of this row.", unit="byte", nullable=True, ge=0
     )
 
 

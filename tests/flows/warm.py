@@ -24,7 +24,10 @@ from typing import Any
 
 from flows.run import quieten_prefect
 
-BEFOREHAND = ("flows.cli", "flows.refresh", "flows.deployment", "flows.publish", "flows.preview", "flows.show_plan")
+BEFOREHAND = (
+    "flows.cli", "flows.refresh", "flows.deployment", "flows.publish", "flows.preview", "flows.show_plan",
+    "PTT", "guessit.api",
+)  # fmt: skip
 
 
 @dataclass

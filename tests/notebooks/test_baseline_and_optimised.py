@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.lab_sample import BENCHMARKS
 from tasks.lab.store import MANIFEST, Manifest, benchmark_folders, lab_folder, write_manifest, write_runs
 from tests.lab.test_compare import a_run, a_scope, scopes_of
 from tests.notebooks.execution import BASELINE_AND_OPTIMISED, PROJECT, charts, kept, outputs, words
@@ -111,7 +112,7 @@ def test_every_question_gets_its_chart(on_sample):
 
 def test_the_sample_says_that_it_is_one(on_sample):
     """
-    It was made on a machine that had other work; how many rounds there were is said of each library.
+    How many rounds there were is said of each library.
     """
     said = words(on_sample)
 
@@ -185,8 +186,8 @@ def test_claims_stand_beside_what_was_measured(on_known):
     said = words(on_known)
 
     assert "| 1.23 | 1 min 40 s → 10.0 s | 10.00 (10.00 to 10.00) | 5 |" in said
-    others = "".join(f", `reelhouse benchmark {name}`" for name in ("d0 --ablation", "d2", "d3", "d3-calls", "d4"))
-    assert f"Not measured here: `reelhouse benchmark 10k`{others} would." in said
+    others = "".join(f", `reelhouse benchmark {name}`" for name in ("d2", "d3", "d3-calls", "d4", "d4-10k"))
+    assert f"Not measured here: `reelhouse benchmark d0 --ablation`{others} would." in said
     assert "210.4 s → 171.3 s | 1 min 40 s → 10.0 s |" in said
 
 
@@ -269,12 +270,14 @@ def test_it_is_kept_with_what_it_shows(on_sample):
 
 def test_the_sample_is_small_and_names_no_machine():
     """
-    Two benchmarks, of d0 with single old ways and of tiny, below 300 kB, without a path.
+    Benchmarks of the presets that take minutes, below 500 kB, without a path.
     """
     files = [path for path in lab_folder(SAMPLE).rglob("*") if path.is_file()]
 
     manifests = [path.read_text(encoding="utf-8") for path in files if path.name == MANIFEST]
 
-    assert ["d0", "tiny"] == sorted(Manifest.model_validate_json(text).preset for text in manifests)
-    assert sum(path.stat().st_size for path in files) < 300_000
+    assert sorted(name for name, _ in BENCHMARKS) == sorted(
+        Manifest.model_validate_json(text).preset for text in manifests
+    )
+    assert sum(path.stat().st_size for path in files) < 500_000
     assert not [path for path in files if any(name in path.read_bytes() for name in (b"/tmp/", b"/home/", b"/work/"))]
