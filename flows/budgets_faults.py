@@ -47,7 +47,8 @@ FAULTS = (
 """Of requests for the API and for pictures one in twenty each; some pass when asked again, some never."""
 QUESTION = "SELECT quality, count(*), sum(size_bytes), sum(duration_s) FROM library GROUP BY ALL ORDER BY ALL"
 _PAUSE_S = 0.02
-_DOES_NOT_WAIT = {"REELHOUSE_SCRAPE__RATE_HZ": "10000", "REELHOUSE_FLOW__RETRY_DELAY_S": "2"}
+_UNPACED = {"REELHOUSE_SCRAPE__RATE_HZ": "10000"}
+"""The stand-in bears it. All else is as we ship it: a batch waits longer than a host is taken as down."""
 
 
 def measure_faults(data: Path, *, file_count: int) -> None:
@@ -65,7 +66,7 @@ def measure_faults(data: Path, *, file_count: int) -> None:
         place = {
             "REELHOUSE_DATA_DIR": str(results.path),
             "REELHOUSE_SCRAPE__BASE_URL": service.api_url,
-            **_DOES_NOT_WAIT,
+            **_UNPACED,
         }
         token = {VARIABLES["tmdb"]: options.token}
         say("faults: a refresh without a token")

@@ -15,7 +15,7 @@ from tests.timings.test_waterfall import BEGAN, a_run, a_span
 
 TITLES = [
     "Share of the run by stage",
-    "The run from its begin to its end",
+    "The run from beginning to end",
     "How much was at work, moment by moment",
     "The slowest items of each kind",
     "Requests over time",
@@ -135,8 +135,8 @@ def test_the_words_tell_what_the_run_did(on_known, expected):
     [
         ("Share of the run by stage", "probe scrape (nothing measured)"),
         ("Share of the run by stage", "5.0 s, 50 %"),
-        ("The run from its begin to its end", "└ probe.file × 37"),
-        ("The run from its begin to its end", "└ http.request × 17, failed"),
+        ("The run from beginning to end", "└ probe.file × 37"),
+        ("The run from beginning to end", "└ http.request × 17, failed"),
         ("How much was at work, moment by moment", "probe.file http.request"),
         ("Requests over time", "api, failed"),
         ("Memory in use", "run workers"),
