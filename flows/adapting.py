@@ -15,6 +15,7 @@ from flows.running import Run
 from tasks.core.atomic import write_bytes
 from tasks.core.layout import DataFolder
 from tasks.core.settings import Settings
+from tasks.core.stopwatch import span
 from tasks.plan.adapt import Facts, adapt
 from tasks.plan.machine import machine_of
 from tasks.schema.files import RootListings
@@ -36,7 +37,11 @@ def choose(run: Run, items: Mapping[str, int], *, when: str) -> Settings:
     Raises:
         SettingsRefused: ``flow.memory_limit_bytes`` cannot be kept.
     """
-    kept = Path(run.staging, "known", f"chosen-{when}.json")
+    with span("settings.choose", item=when):
+        return _chosen(run, items, Path(run.staging, "known", f"chosen-{when}.json"))
+
+
+def _chosen(run: Run, items: Mapping[str, int], kept: Path) -> Settings:
     if kept.exists():
         return Settings.model_validate_json(kept.read_bytes())
     roots = read_staged(RootListings, staging=Path(run.staging), stage="discover").select("profile", "device").rows()

@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from flows.benchmark_refresh import measured_flow_run
 from flows.benchmark_runs import Rival, Run, interleaved, measured, measured_runs, program, table
 from flows.budgets_eta import eta_errors, eta_rows, middle_and_range, print_eta, sampling
 from flows.budgets_probe import items_below, warm
-from flows.run import hand_over, quieten_prefect, without_heartbeat
+from flows.run import quieten_prefect
 from flows.server import serving
-from tasks.core.clock import utc_now
 from tasks.core.layout import DataFolder
+from tasks.core.progress import progress
 from tasks.core.secrets import VARIABLES
 from tasks.core.settings import Settings
 from tasks.standin.bench_library import make_bench_library
@@ -232,26 +233,8 @@ def as_flow(root: str, home: str, settings: Mapping[str, Any]) -> Run:
     quieten_prefect(debug=False)
     os.environ["PREFECT_HOME"] = home
     given = Settings.model_validate(settings)
-    states = []
-    with serving(Path(home)):
-        from flows.benchmark_empty import nothing
-        from flows.refresh import refresh
-        from tasks.core.progress import progress
-
-        def work() -> int:
-            state: Any = refresh([root], given, return_state=True)
-            states.append(state)
-            return 1
-
-        since = utc_now()
-        with without_heartbeat():
-            nothing()  # the first requests to a server that has just been started take it a second
-            with sampling(progress) as sampled:
-                run = measured(work)
-        if not states[0].is_completed():
-            raise SystemExit(f"the flow ended with {states[0].message}")
-        (record,) = run_records(given.data_dir)
-        hand_over(record["run_id"], since=since, task_run_count=record["task_run_count"])
+    with serving(Path(home)), sampling(progress) as sampled:
+        run, _ = measured_flow_run(root, given)
     return _with_record(run, given, eta_errors=eta_errors(sampled.samples))
 
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import polars as pl
 
-from flows.benchmark_runs import Run, measured, program
-from flows.run import hand_over, quieten_prefect, without_heartbeat
-from tasks.core.clock import utc_now
+from flows.benchmark_refresh import measured_flow_run
+from flows.benchmark_runs import Run, program
+from flows.run import quieten_prefect
 from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
 from tasks.core.settings import Settings
 from tasks.schema.lab import LabScopes
 from tasks.schema.titles import Titles
 from tasks.standin.faults import Entry, RequestLog
+from tasks.standin.running import StandInAt
 from tasks.timings import durations, read_timings
 from tasks.timings.by_stage import WHOLE_RUN
 from tasks.warehouse.query import query
@@ -27,40 +27,17 @@ from tasks.warehouse.runs import read_run_record
 
 PREFECT = "prefect."
 """Begin of the names of scopes in which Prefect is asked for something."""
-_LOG = "/__standin/requests"
 
 
 def refresh_in_process(root: str, settings: Mapping[str, Any]) -> Run:
     """Refresh ``root`` as a flow run of the server that ``PREFECT_API_URL`` names; for a process of its own.
 
-    An empty flow runs before: the first questions to a server take their time, whatever is measured then.
-
     Raises:
         SystemExit: the run is not Completed.
     """
     quieten_prefect(debug=False)
-    given = Settings.model_validate(settings)
-    from flows.benchmark_empty import nothing
-    from flows.refresh import refresh
-
-    states = []
-
-    def work() -> int:
-        state: Any = refresh([root], given, return_state=True)
-        states.append(state)
-        return 1
-
-    since = utc_now()
-    with without_heartbeat():
-        nothing()
-        run = measured(work)
-    (state,) = states
-    run_id = str(state.state_details.flow_run_id)
-    record = read_run_record(given.data_dir, run_id)
-    if not state.is_completed() or record is None or record["state"] != "completed":
-        raise SystemExit(f"the refresh ended with {state.message}; {(record or {}).get('notes')}")
-    hand_over(run_id, since=since, task_run_count=record["task_run_count"])
-    return replace(run, item_count=record["file_count"], found={"run_id": run_id})
+    run, record = measured_flow_run(root, Settings.model_validate(settings))
+    return replace(run, item_count=record["file_count"], found={"run_id": record["run_id"]})
 
 
 def measured_refresh(
@@ -76,11 +53,12 @@ def measured_refresh(
     Raises:
         SystemExit: the refresh failed.
     """
-    if service is not None:
-        _log(service, "DELETE")
+    standin = None if service is None else StandInAt(service)
+    if standin is not None:
+        standin.clear()
     environment = {**dict.fromkeys(VARIABLES.values(), ""), VARIABLES["tmdb"]: token}
     run = program("refresh_on_server", {"root": root, "settings": dict(settings)}, environment)
-    log = RequestLog() if service is None else RequestLog.model_validate_json(_log(service, "GET"))
+    log = RequestLog() if standin is None else standin.requests()
     data = DataFolder(Path(settings["data_dir"]))
     run_id = run.found["run_id"]
     record = read_run_record(data.path, run_id)
@@ -103,11 +81,6 @@ def measured_refresh(
         **counts_of_timings(timings),
     }
     return row, scopes_of(timings, run_id)
-
-
-def _log(service: str, method: str) -> bytes:
-    answer = httpx.request(method, f"{service}{_LOG}", trust_env=False, timeout=30)
-    return answer.raise_for_status().content
 
 
 def counts_of_service(log: RequestLog) -> dict[str, int]:

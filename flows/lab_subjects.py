@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
 import orjson
 import polars as pl
 
@@ -21,15 +20,14 @@ from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
 from tasks.lab.presets import Preset
 from tasks.lab.profiles import nested
-from tasks.standin.faults import RequestLog
 from tasks.standin.generated import FIRST_SHOW_ID, ShowShape
+from tasks.standin.running import StandInAt
 from tasks.standin.server import StandInOptions
 from tasks.timings import read_timings
 from tasks.warehouse.runs import read_run_record
 
 OF_THE_PLACE = ("data_dir", "base_url")
 """Settings that say where a run was, not how it was done."""
-_LOG = "/__standin/requests"
 
 
 class Subject(Protocol):
@@ -124,10 +122,9 @@ def _measured_replay(
     way: Mapping[str, Any], show_ids: Sequence[int], *, data_dir: Path, token: str, service: str
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     request = {"service": service, "show_ids": list(show_ids), "way": dict(way), "data_dir": str(data_dir)}
-    with httpx.Client(base_url=service, trust_env=False, timeout=30) as control:
-        control.delete(_LOG).raise_for_status()
-        run = program("replay_calls", request, {VARIABLES["tmdb"]: token}).work
-        log = RequestLog.model_validate_json(control.get(_LOG).raise_for_status().content)
+    standin = StandInAt(service)
+    standin.clear()
+    run = program("replay_calls", request, {VARIABLES["tmdb"]: token}).work
     run_id = run.found["run_id"]
     timings = read_timings(DataFolder(data_dir).timings, run_id)
     row = {
@@ -137,7 +134,7 @@ def _measured_replay(
         "cpu_s": run.cpu_s,
         "peak_bytes": run.peak_bytes,
         "title_count": len(show_ids),
-        **counts_of_service(log),
+        **counts_of_service(standin.requests()),
         **counts_of_timings(timings),
     }
     return row, scopes_of(timings, run_id)

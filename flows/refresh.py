@@ -206,8 +206,7 @@ def carry_out(run: Run, discovery: DiscoveryPlan) -> dict[str, Any]:
     with run.lane(1):  # and so is a cluster
         pass
     discovered = _discover(run, discovery)
-    with span("settings.choose", item="listed"):
-        run.settings = choose(run, {}, when="listed")
+    run.settings = choose(run, {}, when="listed")
     recognised = _recognise(run, discovered)
     settings = run.settings
     plan: FilePlan = run.once(
@@ -230,8 +229,7 @@ def carry_out(run: Run, discovery: DiscoveryPlan) -> dict[str, Any]:
     hash_batches = [batch for of_device in plan.hash_batches for batch in of_device]
     work = {"probe": plan.probe_batches, "identify": plan.identify_batches, "hash": hash_batches}
     counts = {stage: sum(batch.item_count for batch in batches) for stage, batches in work.items()}
-    with span("settings.choose", item="planned"):
-        run.settings = settings = choose(run, {"discover": plan.file_count, **counts}, when="planned")
+    run.settings = settings = choose(run, {"discover": plan.file_count, **counts}, when="planned")
     run.begin("probe", plan.file_count, plan.probe_batches)
     run.begin("identify", plan.file_count, plan.identify_batches)
     with (

@@ -89,7 +89,31 @@ class StandIn(_Running):
         self._app.faults.replace(faults)
 
 
-class StandInProcess(_Running):
+class StandInAt(_Running):
+    """A stand-in that another process runs, by its address: what it was asked, and what goes wrong in it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def requests(self) -> RequestLog:
+        """What was asked since the start or the last :meth:`clear`."""
+        return RequestLog.model_validate_json(self._control("GET", "requests").content)
+
+    def clear(self) -> None:
+        """Begin a new request log."""
+        self._control("DELETE", "requests")
+
+    def set_faults(self, *faults: Fault) -> None:
+        """Set these faults and lift all others."""
+        self._control("PUT", "faults", json=[fault.model_dump() for fault in faults])
+
+    def _control(self, method: str, what: str, **body: Any) -> httpx.Response:
+        # Proxy settings of the environment must not lead loopback requests elsewhere; certificates have no part in it.
+        answer = httpx.request(method, f"{self.url}{CONTROL}{what}", trust_env=False, verify=False, timeout=30, **body)
+        return answer.raise_for_status()
+
+
+class StandInProcess(StandInAt):
     """A stand-in in a process of its own, with the same face as :class:`StandIn`.
 
     It ends with the ``with`` block, and also when this process dies: it watches its standard input.
@@ -121,14 +145,11 @@ class StandInProcess(_Running):
             self._end()
             raise RuntimeError(f"the stand-in did not start: {line}{said}")
         self.url = line.strip().removeprefix(READY)
-        # Proxy settings of the environment must not lead loopback requests elsewhere.
-        self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
         self._end()
 
     def _end(self) -> None:
@@ -142,19 +163,6 @@ class StandInProcess(_Running):
             self._process.wait()
         self._process.stdout.close()
         self._complaints.close()
-
-    def requests(self) -> RequestLog:
-        """What was asked since the start or the last :meth:`clear`."""
-        return RequestLog.model_validate_json(self._client.get("/__standin/requests").raise_for_status().content)
-
-    def clear(self) -> None:
-        """Begin a new request log."""
-        self._client.delete("/__standin/requests").raise_for_status()
-
-    def set_faults(self, *faults: Fault) -> None:
-        """Set these faults and lift all others."""
-        listed = [fault.model_dump() for fault in faults]
-        self._client.put("/__standin/faults", json=listed).raise_for_status()
 
 
 def serve(options: StandInOptions | None = None, port: int = 0, *, until_input_ends: bool = False) -> None:

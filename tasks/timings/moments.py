@@ -12,7 +12,7 @@ import polars as pl
 
 from tasks.timings.resources import MEMORY
 from tasks.timings.summary import durations, wall_s
-from tasks.timings.waterfall import spans
+from tasks.timings.waterfall import begin_s, spans
 
 REQUEST = "http.request"
 _ERROR_STATUS = 400
@@ -109,8 +109,6 @@ _MEMORY: dict[str, Any] = {"whose": pl.String, "at_s": pl.Float64, "size_bytes":
 
 def _sliced(timings: pl.DataFrame, records: pl.DataFrame, slice_s: float, slice_count: int) -> pl.DataFrame:
     """The records with ``at_s`` and the number of the slice in which they began; the last slice holds its end too."""
-    zero = pl.lit(timings["started_at"].min(), pl.Datetime("us", "UTC"))
-    at_s = (pl.col("started_at") - zero).dt.total_microseconds() / 1e6
-    return records.with_columns(at_s.alias("at_s")).with_columns(
+    return records.with_columns(begin_s(timings).alias("at_s")).with_columns(
         (pl.col("at_s") / slice_s).floor().cast(pl.Int64).clip(upper_bound=slice_count - 1).alias("slice")
     )

@@ -18,16 +18,20 @@ _DRAWN_RATIO = 1 / 400
 _LEAST_BESIDE_RATIO = 1 / 100
 
 
+def begin_s(timings: pl.DataFrame) -> pl.Expr:
+    """When a record began, in seconds since the first of ``timings``."""
+    zero = pl.lit(timings["started_at"].min(), pl.Datetime("us", "UTC"))
+    return (pl.col("started_at") - zero).dt.total_microseconds() / 1e6
+
+
 def spans(timings: pl.DataFrame) -> pl.DataFrame:
     """The measured scopes with their place on the time axis, in the order of their start.
 
     Columns: ``span_id, parent_id, name, item, ok, begin_s, end_s, value`` (length in seconds).
     """
-    zero = timings["started_at"].min()
-    begin_s = (pl.col("started_at") - pl.lit(zero, pl.Datetime("us", "UTC"))).dt.total_microseconds() / 1e6
     return (
         timings.filter((pl.col("kind") == "duration") & pl.col("value").is_not_null())
-        .with_columns(begin_s.alias("begin_s"))
+        .with_columns(begin_s(timings).alias("begin_s"))
         .with_columns((pl.col("begin_s") + pl.col("value")).alias("end_s"))
         .sort("begin_s", "span_id")
         .select("span_id", "parent_id", "name", "item", "ok", "begin_s", "end_s", "value")
