@@ -45,7 +45,7 @@ def forker(tmp_path_factory: pytest.TempPathFactory, prefect: Server) -> Iterato
     """What runs the commands of stories: there are many, and how they start is not what is told."""
     folder = tmp_path_factory.mktemp("forker")
     variables = {"PREFECT_API_URL": prefect.api_url, "PREFECT_HOME": str(folder / "prefect-client"), **lean(folder)}
-    with closing(Forker(variables)) as found:
+    with closing(Forker(folder, variables)) as found:
         yield found
 
 

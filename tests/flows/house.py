@@ -22,7 +22,7 @@ from flows.server import Server
 from tasks.core.layout import DataFolder
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
-from tests.flows.warm import Forker
+from tests.flows.warm import Command, Forker
 
 TOKEN = StandInOptions().token
 OURS = ("REELHOUSE_", "PREFECT_", "TMDB_", "COLUMNS", "LINES")
@@ -97,16 +97,14 @@ class House:
         **options: Any,
     ) -> Done:
         """Run ``reelhouse`` with ``arguments`` in a folder that is not the project's, ``given`` on standard input."""
-        environment = self.environment | ({"TMDB_TOKEN": token} if token else {})
         if self.forker is not None:
             assert not (given or options), "an ordinary process is needed for this"
-            status, stdout, stderr = self.forker.run([*map(os.fsdecode, arguments)], environment, self.data.path.parent)
-            return Done(status, stdout, stderr.decode(errors="replace"))
+            return done_of(self.fork(*arguments, token=token), within_s=600)
         ended = subprocess.run(
             [sys.executable, *program, *arguments],
             input=given,
             capture_output=True,
-            env=environment,
+            env=self._environment_with(token),
             cwd=self.data.path.parent,
             timeout=600,
             check=False,
@@ -125,15 +123,29 @@ class House:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environment | ({"TMDB_TOKEN": token} if token else {}),
+            env=self._environment_with(token),
             cwd=self.data.path.parent,
             start_new_session=True,
         )
+
+    def fork(self, *arguments: str | bytes | Path, token: str | None = TOKEN) -> Command:
+        """Run a command in the background, as :meth:`start` does, with everything imported."""
+        assert self.forker is not None
+        return self.forker.start([*map(os.fsdecode, arguments)], self._environment_with(token), self.data.path.parent)
+
+    def _environment_with(self, token: str | None) -> dict[str, str]:
+        return self.environment | ({"TMDB_TOKEN": token} if token else {})
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the warehouse answers, asked beside all code of ours."""
         with duckdb.connect(str(self.data.warehouse), read_only=True) as connection:
             return connection.execute(query).fetchall()
+
+
+def done_of(command: Command, *, within_s: float) -> Done:
+    """What a command of :meth:`House.fork` came to; it is killed where it takes longer."""
+    status, stdout, stderr = command.ended(within_s=within_s)
+    return Done(status, stdout, stderr.decode(errors="replace"))
 
 
 def a_house(
@@ -192,7 +204,10 @@ def states(folder: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def processes_of(folder: Path) -> dict[int, str]:
-    """Process ids and command lines of all that was started with ``folder`` in its environment; needs ``/proc``."""
+    """Process ids and command lines of all that was started with ``folder`` in its environment; needs ``/proc``.
+
+    A command of :meth:`House.fork` is not among them, what it has started is.
+    """
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -15,7 +15,7 @@ from tasks.core.layout import DataFolder
 from tasks.standin.library import toy_facts
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
-from tests.flows.house import Done, House, a_house, about_the_library, copy_records, processes_of, until
+from tests.flows.house import Done, House, a_house, about_the_library, copy_records, done_of, processes_of, until
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here"),
@@ -58,12 +58,12 @@ def survived(house: House, library: Path, service: StandIn, victims: str) -> Sur
 
 
 @pytest.fixture(scope="module")
-def without_workers(tmp_path_factory, prefect, toy_library) -> Survived:
+def without_workers(tmp_path_factory, prefect, toy_library, forker) -> Survived:
     """The processes that measure are killed while they start or measure."""
     folder = tmp_path_factory.mktemp("workers")
     with StandIn() as service:
-        house = a_house(folder, prefect, service)
-        process = house.start("refresh", toy_library, "--json")
+        house = a_house(folder, prefect, service, forker)
+        process = house.fork("refresh", toy_library, "--json")
         killed: dict[int, str] = {}
 
         def kill() -> bool:
@@ -74,8 +74,7 @@ def without_workers(tmp_path_factory, prefect, toy_library) -> Survived:
             return bool(alive) or process.poll() is not None
 
         until(kill, within_s=RUN_S)
-        stdout, stderr = process.communicate(timeout=RUN_S)
-        done = Done(process.returncode, stdout.encode(), stderr)
+        done = done_of(process, within_s=RUN_S)
         return Survived(house, done, killed, service.requests().addresses, processes_of(house.data.path))
 
 
@@ -136,8 +135,9 @@ class PowerLoss:
 def power_loss(tmp_path_factory, prefect, toy_library, forker) -> PowerLoss:
     folder = tmp_path_factory.mktemp("power")
     with StandIn(StandInOptions(latency_s=SLOW_S)) as service:
-        house = a_house(folder, prefect, service, REELHOUSE_SCRAPE__CONNECTIONS="2", REELHOUSE_ARTWORK__CONNECTIONS="2")
-        process = house.start("refresh", toy_library, "--json")
+        connections = {"REELHOUSE_SCRAPE__CONNECTIONS": "2", "REELHOUSE_ARTWORK__CONNECTIONS": "2"}
+        house = a_house(folder, prefect, service, forker, **connections)
+        process = house.fork("refresh", toy_library, "--json")
         assert until(lambda: service.requests().count("movie") > 1, within_s=RUN_S)
         before = set(service.requests().addresses)
         until(lambda: False, within_s=2.5)
@@ -146,8 +146,7 @@ def power_loss(tmp_path_factory, prefect, toy_library, forker) -> PowerLoss:
         subprocess.run(
             ["cp", "-a", str(house.data.path), str(folder / "other" / "data")], check=False, capture_output=True
         )
-        stdout, stderr = process.communicate(timeout=RUN_S)
-        done = Done(process.returncode, stdout.encode(), stderr)
+        done = done_of(process, within_s=RUN_S)
         service.clear()
         copy = House(DataFolder(folder / "other" / "data"), house.variables, forker)
         copied = copy.refresh(toy_library)

@@ -24,7 +24,7 @@ from tests.flows.house import TOKEN, Done, House, a_house, until
 
 pytest.importorskip("distributed")
 
-LATENCY_S = 1.0
+LATENCY_S = 2.0
 """Time an answer of the metadata service takes, and so the time in which a worker waits for one."""
 ABOUT_RUNS = {"runs", "run_stages", "run_roots", "run_skips", "file_events", "failures", "quarantine", "responses"}
 

@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,8 +35,8 @@ from tasks.standin.library import toy_facts
 from tasks.standin.running import StandIn
 from tasks.standin.server import StandInOptions
 from tasks.warehouse.runs import run_records
-from tests.flows.house import TOKEN, Done, House, a_house, about_the_library, ask_prefect, processes_of, until
-from tests.flows.warm import Forker
+from tests.flows.house import TOKEN, Done, House, a_house, about_the_library, ask_prefect, done_of, processes_of, until
+from tests.flows.warm import Command, Forker
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here"),
@@ -128,22 +127,22 @@ def killed(house: House, service: StandIn, command: str, arguments: list[Any], c
     """Run a command and kill it, with all processes of its session, at a random moment; or see it end before."""
     moment, more_s = chance.randint(1, MOST_DONE), chance.uniform(0, 0.1)
     witness = Witness(house, service)
-    process = house.start(*arguments, "--json")
+    process = house.fork(*arguments, "--json")
     while process.poll() is None and witness.look() < moment:
         time.sleep(LOOK_EVERY_S)
     time.sleep(more_s)
     ended = process.poll()
     stop(process, house)
-    stdout, stderr = process.communicate(timeout=300)
+    done = done_of(process, within_s=300)
     if ended is not None:
-        return Done(ended, stdout.encode(), stderr)
+        return done
     left = until_gone(house)
     stage = stage_of(house)
     answered = len(service.requests().entries)
     return Kill(command, moment, stage, kept(house), answered, left, measured(house))
 
 
-def stop(process: subprocess.Popen[str], house: House) -> None:
+def stop(process: Command, house: House) -> None:
     """``kill -9`` to the command and all that it has started, at once."""
     for pid in (process.pid, *processes_of(house.data.path)):
         try:
