@@ -373,11 +373,11 @@ def benchmark(
     ] = None,
     rounds: Annotated[int, typer.Option(help="Times each profile has its turn; n of the tables.", min=1)] = 5,
     profiles: Annotated[
-        list[str] | None, typer.Option("--profile", help="Ways to work.", show_default="baseline, optimized")
+        list[str] | None, typer.Option("--profile", help="Ways to work.", show_default="those of the preset")
     ] = None,
     ablation: Annotated[bool, typer.Option("--ablation", help="Also all but each single switch.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show presets, switches and profiles, and do nothing.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="Show what the newest benchmarks say; run none.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show what was measured; run none.")] = False,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
     ] = None,
@@ -393,7 +393,7 @@ def benchmark(
         print(what_there_is())
         return
     if show:
-        raise SystemExit(show_results(folder))
+        raise SystemExit(show_results(folder, presets or ()))
     chosen = profiles_of(profiles or (), is_ablation=ablation)
     raise SystemExit(run_lab(presets or ["tiny"], folder, rounds=rounds, profiles=chosen))
 

@@ -43,9 +43,10 @@ def as_markdown(kept: Sequence[Benchmark]) -> str:
 
 
 def newest(kept: Sequence[Benchmark]) -> list[Benchmark]:
-    """Of each preset the newest benchmark that has both sides, in the order of the presets."""
-    both = [one for one in kept if {BASELINE, OPTIMIZED} <= one.manifest.profiles.keys()]
-    of_preset = {one.manifest.preset: one for one in reversed(both)}
+    """Of each preset the newest benchmark that has both sides, or else of ours alone, in the order of the presets."""
+    ours = [one for one in kept if OPTIMIZED in one.manifest.profiles]
+    both = [one for one in ours if BASELINE in one.manifest.profiles]
+    of_preset = {one.manifest.preset: one for one in (*reversed(ours), *reversed(both))}
     names = [known.name for known in PRESETS]
     return [of_preset[name] for name in sorted(of_preset, key=lambda n: names.index(n) if n in names else len(names))]
 
@@ -63,9 +64,12 @@ def growth(chosen: Sequence[Benchmark]) -> pl.DataFrame:
         latest = max(of_kind, key=lambda one: one.manifest.started_at)
         alike = [one for one in of_kind if one.manifest.host == latest.manifest.host]
         for profile in (BASELINE, OPTIMIZED):
-            first = pl.concat([one.runs for one in alike]).filter(profile=profile, is_warm=False)
+            of_profile = [one for one in alike if profile in one.manifest.profiles]
+            if len(of_profile) < 2:
+                continue
+            first = pl.concat([one.runs for one in of_profile]).filter(profile=profile, is_warm=False)
             found = scaling(first.select("file_count", "wall_s").iter_rows())
-            kind = ", ".join(one.manifest.preset for one in alike)
+            kind = ", ".join(one.manifest.preset for one in of_profile)
             told = {"exponent": found.exponent, "low": found.low, "high": found.high, "run_count": found.run_count}
             rows.append({"kind": kind, "profile": profile, **told, "verdict": found.verdict})
     numbers = dict.fromkeys(("exponent", "low", "high"), pl.Float64)
@@ -80,7 +84,7 @@ def _kinds(chosen: Sequence[Benchmark]) -> Iterator[list[Benchmark]]:
     for one in chosen:
         known = _preset(one.manifest.preset)
         if known is not None and known.file_count:
-            sized.append((repr(replace(known, name="", words="", file_count=0)), known.file_count, one))
+            sized.append((repr(replace(known, name="", words="", file_count=0, is_long=False)), known.file_count, one))
     for _, group in groupby(sorted(sized, key=lambda entry: entry[:2]), key=lambda entry: entry[0]):
         of_kind = [one for _, _, one in group]
         if len(of_kind) > 1:
@@ -106,19 +110,21 @@ def _flagged() -> str:
 def _whole(chosen: Sequence[Benchmark]) -> str:
     rows = []
     for one in chosen:
-        for row in end_to_end(one.runs).to_dicts():
-            about = one.manifest
+        about = one.manifest
+        base = BASELINE if BASELINE in about.profiles else OPTIMIZED
+        is_alone = base == OPTIMIZED
+        for row in end_to_end(one.runs, base=base).to_dicts():
             kind = "calls and writes" if about.measures == "replays" else "unchanged" if row["is_warm"] else "first"
             rows.append(
                 (
                     about.preset,
                     kind,
                     f"{about.file_count:,}",
-                    estimate(row, "base"),
+                    "not run" if is_alone else estimate(row, "base"),
                     estimate(row, "other"),
-                    times(row),
+                    "" if is_alone else times(row),
                     f"{row['n']}",
-                    row["verdict"] or "",
+                    "" if is_alone else row["verdict"] or "",
                     f"{about.started_at:%Y-%m-%d}, {commit_of(about)}",
                 )
             )

@@ -16,35 +16,38 @@ from flows.parameters import PROJECT
 from tasks.core.clock import utc_now
 from tasks.core.errors import RefreshError, Refused
 from tasks.core.units import printable
-from tasks.lab.presets import PRESETS, chosen_profiles
+from tasks.lab.presets import PRESETS, chosen_profiles, preset
 from tasks.lab.profiles import ALL_BUT, BASELINE, ONLY, OPTIMIZED, SWITCHES, ablation
 from tasks.lab.replay import way_of
-from tasks.lab.store import lab_folder, read_benchmark, read_benchmarks
+from tasks.lab.store import Benchmark, lab_folder, read_benchmark, read_benchmarks
 
 LAB_DATA = PROJECT / "data" / "bench"
 
 
 def profiles_of(named: Sequence[str], *, is_ablation: bool) -> tuple[str, ...]:
-    """The profiles to run: those named, with an ablation baseline, optimized and all but each switch; else none.
-
-    Raises:
-        Refused: one alone is named.
-    """
+    """The profiles to run: those named, with an ablation baseline, optimized and all but each switch; else none."""
     chosen = list(named)
     if is_ablation:
         chosen = [*(chosen or [BASELINE]), *ablation()]
-    chosen = list(dict.fromkeys(chosen))
-    if len(chosen) == 1:
-        raise Refused(f"{chosen[0]!r} alone is no comparison; name another profile, as baseline or optimized")
-    return tuple(chosen)
+    return tuple(dict.fromkeys(chosen))
 
 
 def what_there_is() -> str:
     """The presets, and the switches of which profiles are made, for people."""
-    lines = ["presets", *(f"  {one.name:18}{one.words}" for one in PRESETS), "", "switches, in their old position"]
-    lines += [f"  {one.name:18}{one.words}" for one in SWITCHES]
-    lines += ["", f"profiles: {OPTIMIZED} (what we ship), {BASELINE} (the old way of everything),"]
+    lines = [
+        "presets",
+        *(f"  {one.name:18}{one.words}" for one in PRESETS),
+        "",
+        "switches, in their old position, and the documents that tell of it",
+    ]
+    lines += [f"  {one.name:18}{one.words} ({', '.join(one.documents)})" for one in SWITCHES]
+    lines += ["", f"profiles: {OPTIMIZED} (what we ship), {BASELINE} (the old way of everything, for d0 to d4 of their"]
+    lines += ["          document),"]
     lines += [f"          {ALL_BUT}SWITCH, {ONLY}SWITCH (in the new position)"]
+    long = [one.name for one in PRESETS if one.is_long]
+    lines += [
+        f"          on {' and '.join(long)} only {OPTIMIZED}, if none is named: a round of the others takes a day"
+    ]
     for one in PRESETS:
         if one.replayed is not None:
             lines += ["", f"profiles of {one.name}"]
@@ -84,12 +87,14 @@ def run_lab(presets: Sequence[str], data: Path, *, rounds: int, profiles: Sequen
         if isinstance(result, BaseException):
             raise result
         raise RefreshError(str(state.message))
-    _print(result)
+    _print([read_benchmark(Path(folder)) for folder in result])
     return 0
 
 
-def show_results(data: Path) -> int:
-    """Print what the benchmarks of ``data`` say together; returns an exit status.
+def show_results(data: Path, presets: Sequence[str] = ()) -> int:
+    """Print what the benchmarks of ``data`` say together, or all tables of the newest of each of ``presets``.
+
+    Returns an exit status.
 
     Raises:
         Refused: there is none that has ended.
@@ -99,14 +104,21 @@ def show_results(data: Path) -> int:
     kept, refused = read_benchmarks(data)
     for reason in refused:
         print(f"reelhouse: left out: {printable(reason)}", file=sys.stderr)
+    for name in presets:
+        if not any(one.manifest.preset == name for one in kept):
+            of_it = f"{preset(name).name} in {printable(str(data))}"
+            raise Refused(f"no benchmark of {of_it} has ended; reelhouse benchmark {name} makes one")
     if not kept:
         raise Refused(f"no benchmark in {printable(str(data))} has ended; reelhouse benchmark makes one")
-    print(as_markdown(kept), end="", flush=True)
+    if presets:
+        _print([next(one for one in kept if one.manifest.preset == name) for name in presets])
+    else:
+        print(as_markdown(kept), end="", flush=True)
     return 0
 
 
-def _print(folders: Sequence[str]) -> None:
+def _print(benchmarks: Sequence[Benchmark]) -> None:
     from flows.lab_table import as_markdown
 
-    for folder in folders:
-        print(f"\n{as_markdown(read_benchmark(Path(folder)))}\n{os.path.relpath(folder)} holds all of it.", flush=True)
+    for one in benchmarks:
+        print(f"\n{as_markdown(one)}\n{os.path.relpath(one.folder)} holds all of it.", flush=True)

@@ -37,14 +37,16 @@ def as_markdown(benchmark: Benchmark) -> str:
     parts = [_head(manifest)]
     measured = set(runs["profile"])  # of one that was stopped, not all
     compared = [profile for profile in others if profile in measured and not profile.startswith(ALL_BUT)]
-    parts += [_whole(benchmark, first, other) for other in compared]
+    parts += [_whole(benchmark, first, other) for other in compared] if others else [_alone(benchmark, first)]
     if manifest.measures == "replays":
         parts.append(_beside_model(benchmark))
     claims = claims_beside(runs, benchmark.scopes)
     if claims.height:
         parts.append(claims_table(claims))
+    if first in measured:
+        parts.append(_counts(benchmark, [first, *compared]))
     if compared:
-        parts += [_counts(benchmark, first, compared), _scopes(benchmark, first, compared[0])]
+        parts.append(_scopes(benchmark, first, compared[0]))
     if any(profile.startswith(ALL_BUT) for profile in manifest.profiles):
         parts.append(_switches(runs))
     parts.append(stages_table(benchmark))
@@ -87,18 +89,36 @@ def _ways(manifest: Manifest) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _whole(benchmark: Benchmark, first: str, other: str) -> str:
-    runs = benchmark.runs
     rows: list[Sequence[str]] = []
-    for value, word in (("wall_s", ""), ("cpu_s", ", CPU")):
-        for row in end_to_end(runs, base=first, other=other, value=value).to_dicts():
+    for value, word in _TIMES:
+        for row in end_to_end(benchmark.runs, base=first, other=other, value=value).to_dicts():
             sides = [estimate(row, side) for side in ("base", "other")]
-            kind = _KINDS[row["is_warm"]] if benchmark.manifest.measures == "refreshes" else "calls and writes"
-            rows.append((f"{kind}{word}", *sides, times(row), row["verdict"] or ""))
-    for column, word in (("attributed_ratio", "in named scopes"), ("prefect_ratio", "in scopes of Prefect alone")):
-        shares = [_share(runs, profile, column) for profile in (first, other)]
-        if any(shares):
-            rows.append((f"of a first refresh {word}", *shares))
+            rows.append((f"{_kind(benchmark, row)}{word}", *sides, times(row), row["verdict"] or ""))
+    rows += _shares(benchmark.runs, (first, other))
     return table(("whole runs", first, other, f"{first} / {other}", f"{other} is"), rows)
+
+
+def _alone(benchmark: Benchmark, only: str) -> str:
+    """Whole runs where one profile was run, and nothing can be compared."""
+    rows: list[Sequence[str]] = [
+        (f"{_kind(benchmark, row)}{word}", estimate(row, "base"))
+        for value, word in _TIMES
+        for row in end_to_end(benchmark.runs, base=only, other=only, value=value).to_dicts()
+    ]
+    return table(("whole runs", only), [*rows, *_shares(benchmark.runs, (only,))])
+
+
+_TIMES = (("wall_s", ""), ("cpu_s", ", CPU"))
+_SHARES = (("attributed_ratio", "in named scopes"), ("prefect_ratio", "in scopes of Prefect alone"))
+
+
+def _kind(benchmark: Benchmark, row: Mapping[str, Any]) -> str:
+    return _KINDS[row["is_warm"]] if benchmark.manifest.measures == "refreshes" else "calls and writes"
+
+
+def _shares(runs: pl.DataFrame, profiles: Sequence[str]) -> list[Sequence[str]]:
+    rows = [(f"of a first refresh {word}", [_share(runs, one, column) for one in profiles]) for column, word in _SHARES]
+    return [(word, *shares) for word, shares in rows if any(shares)]
 
 
 def _share(runs: pl.DataFrame, profile: str, column: str) -> str:
@@ -176,13 +196,12 @@ def _in_unit(row: Mapping[str, Any], side: str) -> str:
     return shown if profile == _USUAL[side] else f"{shown} ({profile})"
 
 
-def _counts(benchmark: Benchmark, first: str, others: Sequence[str]) -> str:
-    runs = benchmark.runs
-    found = {other: counts(runs, base=first, other=other).filter(~pl.col("is_warm")).to_dicts() for other in others}
-    profiles = [first, *found]
+def _counts(benchmark: Benchmark, profiles: Sequence[str]) -> str:
+    runs, first = benchmark.runs, profiles[0]
+    found = [counts(runs, base=first, other=one).filter(~pl.col("is_warm")).to_dicts() for one in profiles]
     rows: list[Sequence[str]] = []
-    for of_one in zip(*found.values(), strict=True):
-        amounts = [of_one[0]["base"], *(row["other"] for row in of_one)]
+    for of_one in zip(*found, strict=True):
+        amounts = [row["other"] for row in of_one]
         if any(amounts):
             shown = [_amount(of_one[0]["count"], amount) for amount in amounts]
             rows.append((of_one[0]["words"].rstrip(".").partition(";")[0], *shown))

@@ -20,7 +20,7 @@ from typing import Any
 
 from tasks.core.errors import Refused
 from tasks.core.settings import ScrapeSettings
-from tasks.lab.profiles import BASELINE, OPTIMIZED, overlay, switch
+from tasks.lab.profiles import BASELINE, OPTIMIZED, overlay
 from tasks.lab.replay import SHIPPED, Shape, of_profile, ways
 
 UNPACED_HZ = 10_000.0
@@ -51,8 +51,11 @@ class Preset:
     image_latency_s: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of all profiles, by their paths."""
-    without: tuple[str, ...] = ()
-    """Switches that stay in the new position: what the account is not about, and would drown what it is about."""
+    document: str | None = None
+    """The account that it stands for: its baseline has the old ways of which this one tells, and no others, which would
+    drown them."""
+    is_long: bool = False
+    """A round of the old ways takes a working day or more: nobody has it without asking for it."""
 
     @property
     def replayed(self) -> Shape | None:
@@ -62,6 +65,8 @@ class Preset:
     @property
     def profiles(self) -> tuple[str, ...]:
         """The profiles that are compared if nobody names others."""
+        if self.is_long:
+            return (OPTIMIZED,)
         return (BASELINE, OPTIMIZED) if self.replayed is None else (BASELINE, OPTIMIZED, SHIPPED)
 
     def settings_of(self, profile: str) -> dict[str, Any]:
@@ -72,9 +77,7 @@ class Preset:
         """
         if self.replayed is not None:
             return of_profile(profile, ways(self.season_count, ScrapeSettings().connections))
-        kept = {path for name in self.without for path in switch(name).old}
-        old = {path: value for path, value in overlay(profile).items() if path not in kept}
-        return {**self.settings, **old}
+        return {**self.settings, **overlay(profile, self.document)}
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -91,17 +94,17 @@ PRESETS: tuple[Preset, ...] = (
         latency_s=0.064,
         image_latency_s=0.128,
         settings={"artwork.per_kind": 3},
+        document="D0",
     ),
-    Preset("d2", "417 files, found and named without a service", file_count=417, asks_service=False),
+    Preset("d2", "417 files, found and named without a service", file_count=417, asks_service=False, document="D2"),
     Preset(
         "d3",
-        "100 shows of 5 seasons with 6 to 13 episodes each, no pictures; 200 ms an answer; files are found and "
-        "measured in one way by all",
+        "100 shows of 5 seasons with 6 to 13 episodes each, no pictures; 200 ms an answer",
         show_count=100,
         season_count=5,
         latency_s=0.2,
         settings={"artwork.enabled": False},
-        without=("walk", "program", "program-calls", "files-at-once"),
+        document="D3",
     ),
     Preset(
         "d3-calls",
@@ -111,8 +114,20 @@ PRESETS: tuple[Preset, ...] = (
         episode_count=10,
         latency_s=0.2,
     ),
-    Preset("d4", "1,000 files, found and measured without a service", file_count=1_000, asks_service=False),
-    Preset("d4-10k", "10,000 files, found and measured without a service", file_count=10_000, asks_service=False),
+    Preset(
+        "d4",
+        "1,000 files, found and measured without a service",
+        file_count=1_000,
+        asks_service=False,
+        document="D4",
+    ),
+    Preset(
+        "d4-10k",
+        "10,000 files, found and measured without a service",
+        file_count=10_000,
+        asks_service=False,
+        document="D4",
+    ),
     Preset(
         "1k",
         "1,000 files, films and episodes; TMDB's pace, 72 ms an answer and a picture",
@@ -126,6 +141,7 @@ PRESETS: tuple[Preset, ...] = (
         file_count=10_000,
         latency_s=TMDB_LATENCY_S,
         image_latency_s=TMDB_LATENCY_S,
+        is_long=True,
     ),
     Preset(
         "100k",
@@ -133,6 +149,7 @@ PRESETS: tuple[Preset, ...] = (
         file_count=100_000,
         latency_s=TMDB_LATENCY_S,
         image_latency_s=TMDB_LATENCY_S,
+        is_long=True,
     ),
 )
 

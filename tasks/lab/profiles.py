@@ -1,7 +1,7 @@
 """The old ways of doing things, each a named switch, and the profiles made of them. Pure.
 
 A profile is an overlay of settings: ``optimized`` is empty, as it is what we ship; ``baseline`` has every switch in its
-old position. All of them go through the same code.
+old position, or, of one account, those of which it tells. All of them go through the same code.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ def switch(name: str) -> Switch:
     raise Refused(f"there is no switch {name!r}; there are {', '.join(known.name for known in SWITCHES)}")
 
 
-def baseline() -> dict[str, Any]:
-    """What the documented programs did."""
-    return _together(SWITCHES)
+def baseline(document: str | None = None) -> dict[str, Any]:
+    """What the documented programs did, or the one of ``document``."""
+    return _together(_of(document))
 
 
 def optimized() -> dict[str, Any]:
@@ -117,32 +117,39 @@ def all_but(name: str) -> dict[str, Any]:
     return _together([wanted, *(switch(needed) for needed in wanted.needs)])
 
 
-def only(name: str) -> dict[str, Any]:
-    """Everything the old way but one thing; with it goes what is a part of its old way."""
+def only(name: str, document: str | None = None) -> dict[str, Any]:
+    """The baseline but for one thing, which is done as we ship it; with it goes what is a part of its old way."""
     wanted = switch(name)
-    return _together(s for s in SWITCHES if s.name != wanted.name and wanted.name not in s.needs)
+    return _together(s for s in _of(document) if s.name != wanted.name and wanted.name not in s.needs)
 
 
-def overlay(profile: str) -> dict[str, Any]:
+def overlay(profile: str, document: str | None = None) -> dict[str, Any]:
     """The settings of a profile by its name: baseline, optimized, all-but-SWITCH or only-SWITCH.
+
+    Args:
+        document: whose old ways the baseline has; all of them by default.
 
     Raises:
         Refused: there is no such profile.
     """
     if profile == BASELINE:
-        return baseline()
+        return baseline(document)
     if profile == OPTIMIZED:
         return optimized()
     if profile.startswith(ALL_BUT):
         return all_but(profile.removeprefix(ALL_BUT))
     if profile.startswith(ONLY):
-        return only(profile.removeprefix(ONLY))
+        return only(profile.removeprefix(ONLY), document)
     raise Refused(f"there is no profile {profile!r}; there are baseline, optimized, all-but-SWITCH and only-SWITCH")
 
 
 def ablation() -> list[str]:
     """Names of the profiles that show what each switch is worth to what we ship: optimized, and all but each one."""
     return [OPTIMIZED, *(f"{ALL_BUT}{known.name}" for known in SWITCHES)]
+
+
+def _of(document: str | None) -> list[Switch]:
+    return [known for known in SWITCHES if document is None or document in known.documents]
 
 
 def _together(switches: Iterable[Switch]) -> dict[str, Any]:

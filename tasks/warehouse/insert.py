@@ -73,7 +73,7 @@ def by_row(
     """A transaction for each row: BEGIN, DELETE of the row it replaces, INSERT, COMMIT.
 
     Rows that are replaced as parts of something (the streams of a file, the failures of a run) are deleted before, in a
-    transaction for each file or run.
+    transaction for each file or run. Of a table that is empty nothing is deleted.
 
     Args:
         looks_up_people: search everybody in ``people`` by name before the row is written, as programs do that give out
@@ -112,8 +112,9 @@ class _Rows:
         self._frame = new.table.frame() if new.source is None else connection.sql(f"SELECT * FROM {new.source}").pl()
         self._are_replaced_singly = list(new.key) == new.table.key()
         names = ", ".join(quoted(name) for name in new.key)
+        self._is_empty = connection.sql(f"SELECT 1 FROM {self._table} LIMIT 1").pl().is_empty()
         self._replaced: list[tuple[Any, ...]] = (
-            connection.sql(f"SELECT DISTINCT {names} FROM ({new.replaced})").pl().rows()
+            [] if self._is_empty else connection.sql(f"SELECT DISTINCT {names} FROM ({new.replaced})").pl().rows()
         )
 
     def delete_apart(self) -> None:
@@ -137,7 +138,7 @@ class _Rows:
                 self._ask(
                     f"SELECT person_id FROM {self._table} WHERE lower(name) = lower(?)", [row[columns.index("name")]]
                 )
-            if self._are_replaced_singly:
+            if self._are_replaced_singly and not self._is_empty:
                 self._delete([row[place] for place in places])
             self._ask(statement, row)
             self._commit()

@@ -20,7 +20,6 @@ from flows.lab_library import made_library
 from flows.lab_refresh import attributed_ratio, counts_of_service, counts_of_timings
 from flows.lab_run import profiles_of, what_there_is
 from flows.lab_table import as_markdown
-from tasks.core.errors import Refused
 from tasks.core.layout import DataFolder
 from tasks.lab.budget import exceeded, measures, read_budgets
 from tasks.lab.compare import end_to_end, scopes_side_by_side, unshared_scopes
@@ -199,7 +198,7 @@ def test_other_tables_end_the_benchmark(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("d9",), "there is no preset 'd9'"), (("--profile", "fast"), "'fast'"), (("--profile", "baseline"), "alone")],
+    [(("d9",), "there is no preset 'd9'"), (("--profile", "fast"), "'fast'")],
 )
 def test_what_is_not_there_is_refused_before_anything_is_made(tmp_path, arguments, said):
     """
@@ -222,6 +221,7 @@ def test_a_list_of_what_there_is():
 
     assert all(f"  {switch.name} " in listed for switch in SWITCHES)
     assert "100 shows of 5 seasons" in listed
+    assert "on 10k and 100k only optimized" in listed
 
 
 def test_an_ablation_needs_no_names():
@@ -232,9 +232,6 @@ def test_an_ablation_needs_no_names():
 
     assert ("baseline", "optimized") == chosen[:2]
     assert 2 + len(SWITCHES) == len(chosen)
-
-    with pytest.raises(Refused, match="alone"):
-        profiles_of(["optimized"], is_ablation=False)
 
 
 def test_films_of_a_preset_are_hard_links_of_few_videos(tmp_path):

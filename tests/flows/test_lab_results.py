@@ -11,16 +11,22 @@ import pytest
 
 from flows.lab_results import as_markdown, growth, newest
 from flows.lab_run import show_results
+from flows.lab_table import as_markdown as one_as_markdown
 from tasks.core.errors import Refused
-from tasks.lab.store import Manifest, lab_folder, read_benchmarks, write_manifest, write_runs
+from tasks.lab.store import Manifest, lab_folder, read_benchmark, read_benchmarks, write_manifest, write_runs
 from tests.lab.test_compare import a_run, scopes_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
+ALONE = {"optimized": {}}
+HOST = {"system": "Linux", "machine": "x86_64", "cores": 2, "python": "3.12.1"}
+VERSIONS = dict.fromkeys(("reelhouse", "prefect", "polars", "duckdb"), "1.0")
+
+
 def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[float], *, hour: int = 0, **facts: object):
     """A benchmark of ``preset`` with first refreshes of these lengths."""
-    known = {"host": {"system": "Linux", "cores": 2}, "file_count": 50, "profiles": {"baseline": {}, "optimized": {}}}
+    known = {"host": HOST, "file_count": 50, "profiles": {"baseline": {}, "optimized": {}}}
     at = NOON + timedelta(hours=hour)
     manifest = Manifest.model_validate(
         {
@@ -33,7 +39,7 @@ def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[floa
             "order": ["baseline", "optimized"],
             "stand_in": {},
             "input_hash": "same",
-            "versions": {},
+            "versions": VERSIONS,
             "commit": "0123456789abcdef",
             **known,
             **facts,
@@ -59,16 +65,20 @@ def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[floa
 
 def test_the_newest_of_a_preset_that_has_both_sides_counts(tmp_path):
     """
-    d0 twice, of which the second took half the time, and once without a baseline; d2 comes after d0 as in the list.
+    d0 twice, of which the second took half the time, and later once without a baseline; d2 comes after d0 as in the
+    list; 1k was only run as we ship it, the second time as the first.
     """
     a_benchmark(tmp_path, "d2", [6.0], [3.0], hour=3)
     a_benchmark(tmp_path, "d0", [80.0], [40.0])
     a_benchmark(tmp_path, "d0", [40.0], [20.0], hour=1)
     a_benchmark(tmp_path, "d0", [], [1.0], hour=2, profiles={"optimized": {}, "all-but-walk": {}})
 
+    a_benchmark(tmp_path, "1k", [], [5.0], hour=4, profiles=ALONE)
+    a_benchmark(tmp_path, "1k", [], [5.0], hour=5, profiles=ALONE)
+
     chosen = newest(read_benchmarks(tmp_path)[0])
 
-    assert ["d0-1", "d2-3"] == [one.manifest.benchmark_id for one in chosen]
+    assert ["d0-1", "d2-3", "1k-5"] == [one.manifest.benchmark_id for one in chosen]
 
 
 def test_claims_of_all_presets_stand_in_one_table(tmp_path):
@@ -106,6 +116,23 @@ def test_time_that_grows_with_the_square_of_the_files_is_seen(tmp_path):
     assert "| 1k, 10k | baseline | 6 | 2.00 (2.00-2.00) |" in as_markdown(read_benchmarks(tmp_path)[0])
 
 
+def test_one_way_alone_is_told_without_a_comparison(tmp_path):
+    """
+    1k in 2 s and 10k in 20 s as we ship it, three times each: its growth is known, the old way's is not; no times.
+    """
+    folder = a_benchmark(tmp_path, "1k", [], [2.0] * 3, file_count=1_000, profiles=ALONE)
+    a_benchmark(tmp_path, "10k", [], [20.0] * 3, file_count=10_000, profiles=ALONE)
+
+    told = as_markdown(read_benchmarks(tmp_path)[0])
+
+    assert "| 1k | first | 1,000 | not run | 2.00 s (2.00-2.00) |  | 3 |  | 2026-01-05, 0123456789 |" in told
+    assert "| 1k, 10k | optimized | 6 | 1.00 (1.00-1.00) |" in told
+    assert "| 1k, 10k | baseline |" not in told
+    of_one = one_as_markdown(read_benchmark(folder))
+    assert "| whole runs | optimized |\n| --- | --- |\n| first refresh | 2.00 s (2.00-2.00) |" in of_one
+    assert "| counted in a first refresh | optimized |" in of_one
+
+
 def test_too_few_runs_and_other_machines_tell_no_growth(tmp_path):
     """
     Four runs are fewer than five; the older benchmark of another machine is left out.
@@ -134,6 +161,24 @@ def test_one_that_cannot_be_read_is_named_and_left_out(tmp_path, capsys):
     assert "| d2 | first |" in printed.out
     assert "left out" in printed.err
     assert "older" in printed.err
+
+
+def test_all_tables_of_one_preset_can_be_shown_again(tmp_path, capsys):
+    """
+    Those of the newest benchmark of it, as they were printed when it was made; of a preset never run it says so.
+    """
+    a_benchmark(tmp_path, "d2", [6.0], [3.0])
+    newer = a_benchmark(tmp_path, "d2", [8.0], [3.0], hour=1)
+
+    assert 0 == show_results(tmp_path, ["d2"])
+
+    printed = capsys.readouterr().out
+    assert one_as_markdown(read_benchmark(newer)) in printed
+    assert str(newer.name) in printed
+    with pytest.raises(Refused, match=r"no benchmark of d4 .* reelhouse benchmark d4 makes one"):
+        show_results(tmp_path, ["d4"])
+    with pytest.raises(Refused, match="no preset 'd9'"):
+        show_results(tmp_path, ["d9"])
 
 
 def test_without_benchmarks_the_command_says_what_makes_one(tmp_path):

@@ -159,8 +159,9 @@ def test_what_is_replaced_and_what_stays_is_the_same(tmp_path):
 
 def test_the_counts_are_those_of_the_database(tmp_path, records):
     """
-    DuckDB's own log of queries: row by row, seven rows are seven INSERTs in seven transactions; the rows of files and
-    people have a DELETE each, the streams of two files one a file, and everybody is looked up.
+    DuckDB's own log of queries, of a second load: row by row, seven rows are seven INSERTs in seven transactions; the
+    rows of files and people have a DELETE each, the streams of two files one a file, and everybody is looked up. The
+    first load, into empty tables, deletes nothing.
     """
     collected = a_collected(
         tmp_path / "collected",
@@ -170,6 +171,12 @@ def test_the_counts_are_those_of_the_database(tmp_path, records):
     )
     connection = duckdb.connect()
     migrate(connection)
+    of_the_run = dict.fromkeys(("failures", "quarantine", "file_events"), 0)
+    connection.begin()
+    load_collected(connection, collected, insert_of(LOOKING_UP))
+    connection.commit()
+    assert {"files": 2, "video_streams": 3, "people": 4, **of_the_run} == recorded(records, "load.statements")
+    records.clear()
     connection.execute("CALL enable_logging('QueryLog')").fetchall()
     connection.begin()
 
@@ -185,8 +192,6 @@ def test_the_counts_are_those_of_the_database(tmp_path, records):
     assert {"files": 2, "video_streams": 3, "people": 2} == rows == asked["INSERT INTO"]
     assert {"files": 2, "video_streams": 2, "people": 2} == asked["DELETE FROM"]
     assert {"files": 0, "video_streams": 0, "people": 2} == asked["SELECT person_id FROM"]
-    # Failures, quarantine and events are those of a run: a DELETE each, as there are no rows of them.
-    of_the_run = dict.fromkeys(("failures", "quarantine", "file_events"), 1)
     assert {"files": 4, "video_streams": 5, "people": 6, **of_the_run} == recorded(records, "load.statements")
     transactions = {"files": 2, "video_streams": 5, "people": 2, **of_the_run, None: 1}
     assert transactions == recorded(records, "load.transactions")
@@ -237,7 +242,8 @@ def test_a_row_that_cannot_be_written_leaves_the_old_warehouse(tmp_path):
 
 def test_records_of_runs_come_row_by_row_too(tmp_path, records):
     """
-    The run, its stage and nothing else, each in a transaction; a second load writes them again, not twice.
+    The run, its stage and nothing else, each in a transaction. When the run has gone on, the next load writes them
+    again, not twice: its row takes the place of the old one, its stages go together before.
     """
     place = Place(tmp_path, ROWS)
     stage = a_row(schema.table("run_stages"))
@@ -246,6 +252,11 @@ def test_records_of_runs_come_row_by_row_too(tmp_path, records):
 
     place.load(files=[a_file("a")])
 
+    assert (1, 1) == tuple(len(place.tables()[name]) for name in ("runs", "run_stages"))
+    assert (1, 1) == tuple(recorded(records, "load.statements")[name] for name in ("runs", "run_stages"))
+    records.clear()
+    write_run_record(place.folder, a_record("run-1", run_stages=[stage], file_count=2))
+    place.load("run-2", files=[a_file("b")])
     assert (1, 1) == tuple(len(place.tables()[name]) for name in ("runs", "run_stages"))
     assert (2, 2) == tuple(recorded(records, "load.statements")[name] for name in ("runs", "run_stages"))
     assert (1, 2) == tuple(recorded(records, "load.transactions")[name] for name in ("runs", "run_stages"))
