@@ -157,16 +157,26 @@ def _row(word: str, stage: Mapping[str, Any]) -> list[str]:
 
 
 def verdict(records: Sequence[Mapping[str, Any]]) -> str:
-    """What became of all items of the runs in ``records``, and whether the budget was kept."""
-    stages = [stage for record in records for stage in record["run_stages"]]
-    items = sum(stage["total_count"] for stage in stages)
-    accounted = sum(stage[f"{outcome}_count"] for stage in stages for outcome in OUTCOMES)
+    """What became of all items of the runs in ``records``, and whether the budget was kept.
+
+    An item is lost in the run that does not account for it; what has failed for good is told by the last run alone.
+    """
+    items, accounted = _items_and_accounted(records)
+    last_items, last_accounted = _items_and_accounted(records[-1:])
     left = sum(stage["failed_count"] for stage in records[-1]["run_stages"])
-    kept = "kept" if accounted == items and accounted - left >= ACCOUNTED_BUDGET_RATIO * items else "NOT KEPT"
+    is_kept = accounted == items and last_accounted - left >= ACCOUNTED_BUDGET_RATIO * last_items
     return (
-        f"{items - accounted} of {items:,} items lost; {left} still failed after the last refresh. "
-        f"Budget, none lost and {ACCOUNTED_BUDGET_RATIO:.1%} done or set aside with a reason: {kept}."
+        f"{items - accounted} of {items:,} items lost; {left} of the {last_items:,} of the last refresh still failed. "
+        f"Budget, none lost and {ACCOUNTED_BUDGET_RATIO:.1%} of the last refresh done or set aside with a reason: "
+        f"{'kept' if is_kept else 'NOT KEPT'}."
     )
+
+
+def _items_and_accounted(records: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """How many items the runs in ``records`` had, and of how many they say what became of them."""
+    stages = [stage for record in records for stage in record["run_stages"]]
+    accounted = sum(stage[f"{outcome}_count"] for stage in stages for outcome in OUTCOMES)
+    return sum(stage["total_count"] for stage in stages), accounted
 
 
 def readers(idle_s: Sequence[float], busy_s: Sequence[float]) -> str:

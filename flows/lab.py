@@ -4,14 +4,15 @@ A B A B: in every round each profile has its turn, first with a data folder of i
 the same one. Every measured refresh is a process of its own and a flow run of the same Prefect server. Files are read
 once before the first run: emptying the page cache takes the rights of root, so "cold" is said of our data, not of the
 disk. What else a preset may measure, and how, stands in ``flows.lab_subjects``.
+
+What was measured is stored as it comes, and stays where the benchmark is stopped.
 """
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from prefect.runtime import flow_run
 from flows.benchmark_runs import say
 from flows.lab_library import made_library
 from flows.lab_ready import must_be_ready
+from flows.lab_scratch import scratch_folder
 from flows.lab_stages import keep_stages
 from flows.lab_subjects import Refreshes, Replays, Subject
 from flows.lab_table import as_markdown
@@ -33,7 +35,7 @@ from tasks.core.clock import utc_now
 from tasks.core.errors import RefreshError
 from tasks.core.layout import DataFolder
 from tasks.lab.equality import TablesDiffer, differences
-from tasks.lab.inputs import commit, host_class, versions
+from tasks.lab.inputs import commit, commit_of_all, host_class, versions
 from tasks.lab.presets import Preset, chosen_profiles, preset
 from tasks.lab.store import (
     Manifest,
@@ -95,6 +97,17 @@ class _Measured:
         self.scopes.append(scopes)
         write_runs(self.folder, self.rows, pl.concat(self.scopes))
 
+    @contextmanager
+    def keeping_stages(self) -> Iterator[None]:
+        """Store the stages of what was measured in the block, also where that is stopped."""
+        try:
+            yield
+        except BaseException:
+            with suppress(RefreshError):  # what has stopped it is what people are told
+                keep_stages(self.folder)
+            raise
+        keep_stages(self.folder)
+
 
 def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, Mapping[str, Any]]) -> Path:
     subject = prepare(wanted.name, str(data))
@@ -111,6 +124,7 @@ def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, M
         stand_in=subject.options.model_dump(mode="json", exclude={"token"}) if wanted.asks_service else {},
         file_count=subject.file_count,
         input_hash=subject.input_hash,
+        page_cache=subject.page_cache,
         host=host_class(),
         versions=versions(),
         commit=commit(PROJECT),
@@ -119,11 +133,12 @@ def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, M
     write_manifest(measured.folder, manifest)
     settings: dict[str, Mapping[str, Any]] = {}
     with (
+        measured.keeping_stages() if manifest.measures == "refreshes" else nullcontext(),
         _service(wanted, subject.options) as (service, token),
-        tempfile.TemporaryDirectory(dir=data, prefix="lab-") as scratch,
+        scratch_folder(data) as scratch,
     ):
         for number in range(1, rounds + 1):
-            folders = {profile: Path(scratch, f"{profile}-{number}") for profile in profiles}
+            folders = {profile: scratch / f"{profile}-{number}" for profile in profiles}
             for profile, folder in folders.items():
                 say(f"{wanted.name}, round {number} of {rounds}: {profile}")
                 for is_warm in subject.turns:
@@ -137,9 +152,9 @@ def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, M
             compare_tables(folders, measured.folder)
             for folder in folders.values():
                 shutil.rmtree(folder)
-    if manifest.measures == "refreshes":
-        keep_stages(measured.folder)
-    write_manifest(measured.folder, manifest.model_copy(update={"finished_at": utc_now(), "settings": settings}))
+    # Each run was a process of its own, with the files that were there when it began.
+    ended = {"finished_at": utc_now(), "settings": settings, "commit": commit_of_all(manifest.commit, commit(PROJECT))}
+    write_manifest(measured.folder, manifest.model_copy(update=ended))
     publish(measured.folder)
     return measured.folder
 
@@ -197,7 +212,7 @@ def compare_tables(folders: Mapping[str, Path], kept_in: Path) -> None:
         if found:
             for name, path in ((first, reference), (profile, warehouse)):
                 shutil.copyfile(path, kept_in / f"{name}.duckdb")
-            raise TablesDiffer(sides=(first, profile), found=found)
+            raise TablesDiffer(sides=(first, profile), found=found, kept_in=kept_in)
 
 
 @task(name="publish table", cache_policy=NO_CACHE)

@@ -16,6 +16,7 @@ import asyncio
 import gzip
 import os
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +30,7 @@ import polars as pl
 
 from flows.benchmark_runs import Run, measured
 from tasks.core.clock import utc_now
+from tasks.core.errors import AnswerInvalid, AnswerNotFound, RefreshError
 from tasks.core.layout import DataFolder
 from tasks.core.memory import peak_memory_bytes
 from tasks.core.secrets import VARIABLES
@@ -58,9 +60,16 @@ def replay_in_process(service: str, show_ids: Sequence[int], way: Mapping[str, A
         data_dir: folder for the warehouse and the timings.
 
     Raises:
-        SystemExit: a call was not answered.
+        SystemExit: a call was not answered, or a row could not be written.
     """
-    chosen, data, run_id = way_of(way), DataFolder(Path(data_dir)), str(uuid4())
+    try:
+        return _replayed(service, show_ids, way_of(way), DataFolder(Path(data_dir)))
+    except RefreshError as exc:
+        raise SystemExit(f"the replay ended: {exc}") from exc
+
+
+def _replayed(service: str, show_ids: Sequence[int], chosen: Way, data: DataFolder) -> Run:
+    run_id = str(uuid4())
     data.path.mkdir(parents=True, exist_ok=True)
     settings = WarehouseSettings(insert=chosen.insert)
     with (
@@ -85,7 +94,10 @@ def replay_in_process(service: str, show_ids: Sequence[int], way: Mapping[str, A
 
 
 async def _asked(service: str, way: Way, show_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """The document of each show, with those of its seasons in it."""
+    """The document of each show, with those of its seasons in it; errors are those of ``tasks.http.client.get``.
+
+    This runs in the network thread, which ``SystemExit`` would end: whoever waits for it would wait without end.
+    """
     headers = {"Authorization": f"Bearer {os.environ[VARIABLES['tmdb']]}"}
     policy = Policy(provider="tmdb", connections=way.requests_at_once, timeout_s=30, attempts=1, backoff_s=0)
     shows = asyncio.Semaphore(way.shows_at_once or len(show_ids))
@@ -93,8 +105,11 @@ async def _asked(service: str, way: Way, show_ids: Sequence[int]) -> list[dict[s
     async def ask(path: str) -> dict[str, Any]:
         reply = await get(f"{service}/3{path}", policy=policy, usage=Usage(), headers=headers)
         if reply.status != 200:
-            raise SystemExit(f"{path} was answered with HTTP {reply.status}")
-        document: dict[str, Any] = orjson.loads(gzip.decompress(reply.body) if reply.is_gzipped else reply.body)
+            raise AnswerNotFound(item=reply.url, reason=f"HTTP {reply.status}")
+        try:
+            document: dict[str, Any] = orjson.loads(gzip.decompress(reply.body) if reply.is_gzipped else reply.body)
+        except (OSError, EOFError, zlib.error, ValueError) as exc:
+            raise AnswerInvalid(item=reply.url, reason=f"no whole JSON document ({type(exc).__name__})") from exc
         return document
 
     async def of_show(path: str) -> dict[str, Any]:

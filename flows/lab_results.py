@@ -9,52 +9,90 @@ from itertools import groupby
 import polars as pl
 
 from flows.benchmark_runs import table
-from flows.lab_table import claims_table, commit_of, estimate, times
+from flows.lab_table import claims_table, estimate, times, versions_words
 from tasks.core.errors import Refused
 from tasks.lab.claims import claims_beside, flagged_in_d1
 from tasks.lab.compare import end_to_end
+from tasks.lab.newest import commit_words, is_same_machine, machine_words, newest_with, round_count
 from tasks.lab.presets import PRESETS, Preset, preset
 from tasks.lab.profiles import BASELINE, OPTIMIZED
+from tasks.lab.statistics import interval_words
 from tasks.lab.store import Benchmark
-from tasks.schema.lab import LabRuns, LabScopes
 from tasks.timings.history import scaling
 
 
 def as_markdown(kept: Sequence[Benchmark]) -> str:
-    """The tables; of each preset and pair of profiles the newest benchmark counts.
+    """The tables; a claim is answered by the newest benchmark that has its profiles, whole runs by :func:`newest`.
 
     Args:
         kept: benchmarks that have ended, the newest first.
     """
-    chosen = newest(kept)
-    runs = pl.concat([LabRuns.frame(), *(one.runs for one in chosen)])
-    scopes = pl.concat([LabScopes.frame(), *(one.scopes for one in chosen)])
+    chosen, claims = newest(kept), claims_beside(kept)
+    elsewhere = set(claims["benchmark_id"]) - {one.manifest.benchmark_id for one in chosen}
+    others = [one for one in kept if one.manifest.benchmark_id in elsewhere]
+    grown = growth(chosen)
     parts = [
-        "### What documents claim, and what was measured here\n\nFirst refreshes, or replays of calls and writes.",
-        claims_table(claims_beside(runs, scopes)),
+        "### What documents claim, and what was measured here",
+        _about([*chosen, *others]),
+        claims_table(claims),
+        *(_from(one, claims) for one in others),
+        _without_a_row(grown.height > 0),
         _flagged(),
         "### Whole runs",
         _whole(chosen),
     ]
-    grown = growth(chosen)
     if grown.height:
         parts += ["### Growth with the number of files", _growth(grown)]
     return "\n\n".join(parts) + "\n"
 
 
 def newest(kept: Sequence[Benchmark]) -> list[Benchmark]:
-    """Of each preset the newest benchmark that has both sides, or else of ours alone, in the order of the presets."""
-    ours = [one for one in kept if OPTIMIZED in one.manifest.profiles]
-    both = [one for one in ours if BASELINE in one.manifest.profiles]
-    of_preset = {one.manifest.preset: one for one in (*reversed(ours), *reversed(both))}
-    names = [known.name for known in PRESETS]
-    return [of_preset[name] for name in sorted(of_preset, key=lambda n: names.index(n) if n in names else len(names))]
+    """Of each preset the newest benchmark that has baseline and optimized, or else optimized alone.
+
+    In the order of the presets; those that are no longer known come last.
+    """
+    known = [one.name for one in PRESETS]
+    names = {one.manifest.preset for one in kept}
+    in_order = sorted(names, key=lambda name: (known.index(name) if name in known else len(known), name))
+    found = [newest_with(kept, name, BASELINE, OPTIMIZED) or newest_with(kept, name, OPTIMIZED) for name in in_order]
+    return [one for one in found if one is not None]
+
+
+def _about(used: Sequence[Benchmark]) -> str:
+    """On what was measured, and what the intervals are."""
+    lines = ["First refreshes, or replays of calls and writes; rounds in turn, and their median."]
+    several = sorted({round_count(one.runs) for one in used} - {1})
+    lines += [f"In brackets, where n = {n}: the {interval_words(n)}." for n in several]
+    of_place: dict[str, list[str]] = {}
+    for one in used:
+        place = f"{machine_words(one.manifest)}; {versions_words(one.manifest)}"
+        of_place.setdefault(place, []).append(one.manifest.preset)
+    for place, presets in of_place.items():
+        lines.append(f"{place}." if len(of_place) == 1 else f"{', '.join(dict.fromkeys(presets))}: {place}.")
+    return "\n".join(lines)
+
+
+def _from(one: Benchmark, claims: pl.DataFrame) -> str:
+    """Of claims that another benchmark answers than the one of the whole runs, which it is."""
+    about = one.manifest
+    told = claims.filter(benchmark_id=about.benchmark_id).select("document", "said").iter_rows()
+    which = "; ".join(f"{document}: {said}" for document, said in told)
+    return f"From a benchmark of {about.preset} of {about.started_at:%Y-%m-%d}, {commit_words(about)}: {which}."
+
+
+def _without_a_row(has_growth: bool) -> str:
+    grown = "the last table here" if has_growth else "which takes benchmarks of two presets that differ in nothing else"
+    return (
+        "Two claims have no row. D2 says that time grows in step with the files: what ours does is told by growth, "
+        f"{grown}. D4 aims at 99.9 % reliability: `reelhouse budgets --only faults` counts what becomes of every item "
+        "where one in twenty goes wrong."
+    )
 
 
 def growth(chosen: Sequence[Benchmark]) -> pl.DataFrame:
     """How the time of a first refresh grows with the files, over presets that differ in nothing else.
 
-    Benchmarks of another machine than the newest of a kind are left out.
+    Benchmarks of another kind of machine than the newest of them are left out.
 
     Columns: ``kind`` (the presets), ``profile, exponent, low, high, run_count, verdict``; as
     :func:`tasks.timings.history.scaling` tells them.
@@ -62,9 +100,9 @@ def growth(chosen: Sequence[Benchmark]) -> pl.DataFrame:
     rows = []
     for of_kind in _kinds(chosen):
         latest = max(of_kind, key=lambda one: one.manifest.started_at)
-        alike = [one for one in of_kind if one.manifest.host == latest.manifest.host]
+        alike = [one for one in of_kind if is_same_machine(one.manifest, latest.manifest)]
         for profile in (BASELINE, OPTIMIZED):
-            of_profile = [one for one in alike if profile in one.manifest.profiles]
+            of_profile = [one for one in alike if profile in set(one.runs["profile"])]
             if len(of_profile) < 2:
                 continue
             first = pl.concat([one.runs for one in of_profile]).filter(profile=profile, is_warm=False)
@@ -111,7 +149,7 @@ def _whole(chosen: Sequence[Benchmark]) -> str:
     rows = []
     for one in chosen:
         about = one.manifest
-        base = BASELINE if BASELINE in about.profiles else OPTIMIZED
+        base = BASELINE if BASELINE in set(one.runs["profile"]) else OPTIMIZED
         is_alone = base == OPTIMIZED
         for row in end_to_end(one.runs, base=base).to_dicts():
             kind = "calls and writes" if about.measures == "replays" else "unchanged" if row["is_warm"] else "first"
@@ -125,7 +163,7 @@ def _whole(chosen: Sequence[Benchmark]) -> str:
                     "" if is_alone else times(row),
                     f"{row['n']}",
                     "" if is_alone else row["verdict"] or "",
-                    f"{about.started_at:%Y-%m-%d}, {commit_of(about)}",
+                    f"{about.started_at:%Y-%m-%d}, {commit_words(about)}",
                 )
             )
     head = ("preset", "refresh", "files", BASELINE, OPTIMIZED, f"{BASELINE} / {OPTIMIZED}", "n", f"{OPTIMIZED} is", "")

@@ -66,10 +66,10 @@ _NOTE = (
 
 
 def _words_on_prefect(runs: pl.DataFrame, profiles: Sequence[str]) -> str:
-    """A sentence on the time that Prefect's scopes alone explain; none where no run tells it."""
+    """A sentence on the time inside the flow that Prefect's scopes alone explain; none where no run tells it."""
     shares = {profile: runs.filter(profile=profile)["prefect_ratio"].drop_nulls().to_list() for profile in profiles}
-    told = [f"{statistics.median(found):.1%} of {profile}" for profile, found in shares.items() if found]
-    return f" Time in which Prefect alone was at work: {', '.join(told)}." if told else ""
+    told = [f"{statistics.median(found):.1%} ({profile})" for profile, found in shares.items() if found]
+    return f" Of the time inside the flow Prefect alone was at work in {', '.join(told)}." if told else ""
 
 
 _Row = dict[str, float | None]

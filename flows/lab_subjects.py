@@ -37,6 +37,8 @@ class Subject(Protocol):
     """What follows on the same data folder in one turn of a profile: whether it is warm."""
     file_count: int
     input_hash: str
+    page_cache: str | None
+    """State of the page cache, as a manifest holds it."""
     options: StandInOptions
     """Of the service that is asked."""
 
@@ -59,6 +61,7 @@ class Refreshes:
     """Refreshes of a library: the first one of a new data folder, then one that finds nothing new."""
 
     turns: tuple[bool, ...] = (False, True)
+    page_cache: str | None = "warm: every file was read before the first run"
 
     def __init__(self, preset: Preset, library: MadeLibrary) -> None:
         self._folder = library.folder
@@ -94,6 +97,7 @@ class Replays:
 
     turns: tuple[bool, ...] = (False,)
     file_count = 0
+    page_cache: str | None = None
 
     def __init__(self, preset: Preset) -> None:
         shape = preset.replayed

@@ -13,10 +13,12 @@ from flows.lab_stages import stages_table
 from tasks.core.units import human_size
 from tasks.lab.claims import claims_beside
 from tasks.lab.compare import counts, end_to_end, scopes_side_by_side, switches_worth
+from tasks.lab.newest import commit_words, machine_words, round_count
 from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
 from tasks.lab.replay import ASSUMED_WRITE_S, TRIAL_SCOPE, Shape, way_of
-from tasks.lab.statistics import FEWEST_RUNS
+from tasks.lab.statistics import FEWEST_RUNS, interval_words
 from tasks.lab.store import Benchmark, Manifest
+from tasks.timings.by_stage import WHOLE_RUN
 
 LEAST_SHARE_RATIO = 0.02
 """Scopes that take less of the longest run are left out."""
@@ -34,13 +36,13 @@ def as_markdown(benchmark: Benchmark) -> str:
     """All tables of a benchmark."""
     manifest, runs = benchmark.manifest, benchmark.runs
     first, *others = manifest.profiles
-    parts = [_head(manifest)]
+    parts = [_head(manifest, round_count(runs))]
     measured = set(runs["profile"])  # of one that was stopped, not all
     compared = [profile for profile in others if profile in measured and not profile.startswith(ALL_BUT)]
     parts += [_whole(benchmark, first, other) for other in compared] if others else [_alone(benchmark, first)]
     if manifest.measures == "replays":
         parts.append(_beside_model(benchmark))
-    claims = claims_beside(runs, benchmark.scopes)
+    claims = claims_beside([benchmark])
     if claims.height:
         parts.append(claims_table(claims))
     if first in measured:
@@ -53,35 +55,33 @@ def as_markdown(benchmark: Benchmark) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(manifest: Manifest) -> str:
-    host, versions = manifest.host, manifest.versions
+def _head(manifest: Manifest, n: int) -> str:
     files = f" ({manifest.file_count:,} files)" if manifest.measures == "refreshes" else ""
+    planned = "" if n == manifest.rounds else f" of {manifest.rounds} that were planned"
+    spread = f", in turn; median ({interval_words(n)})" if n > 1 else ""
     lines = [
         f"### Benchmark {manifest.preset}\n",
         f"{manifest.words[0].upper()}{manifest.words[1:]}{files}.",
-        f"n = {manifest.rounds}, in turn; median (bootstrap interval, 95 %; up to n = 5 that is the whole range).",
+        f"n = {n}{planned}{spread}.",
         *_ABOUT[manifest.measures],
         *(f"{profile}: {way_of(facts).words}." for profile, facts in _ways(manifest)),
-        f"{manifest.started_at:%-d %B %Y}; {host['system']} {host['machine']}, {host['cores']} cores;",
-        f"Python {host['python']}, reelhouse {versions['reelhouse']} ({commit_of(manifest)}),",
-        f"Prefect {versions['prefect']}, Polars {versions['polars']}, DuckDB {versions['duckdb']}.",
+        f"{manifest.started_at:%-d %B %Y}; {machine_words(manifest)};",
+        f"{versions_words(manifest)}; commit {commit_words(manifest)}.",
     ]
-    if manifest.rounds == 1:
-        lines.append("One round: nothing can be said of differences.")
-    elif manifest.rounds < FEWEST_RUNS:
-        share = 1 - 2.0 ** (1 - manifest.rounds)
-        lines.append(
-            f"Intervals of {manifest.rounds} rounds hold the true median {share:.0%} of the time. Nothing is called "
-            f"faster or slower below {FEWEST_RUNS} rounds."
-        )
+    if n < 2:
+        lines.append("Fewer than two rounds say nothing of differences.")
+    elif n < FEWEST_RUNS:
+        lines.append(f"Nothing is called faster or slower below {FEWEST_RUNS} rounds.")
     return "\n".join(lines)
 
 
-def commit_of(manifest: Manifest) -> str:
-    """The commit that was measured, for people."""
-    if manifest.commit is None:
-        return "no checkout"
-    return manifest.commit[:10] + (" and changes" if manifest.commit.endswith("+") else "")
+def versions_words(manifest: Manifest) -> str:
+    """What was measured and what it is built on, for people."""
+    versions = manifest.versions
+    return (
+        f"reelhouse {versions['reelhouse']}, Prefect {versions['prefect']}, Polars {versions['polars']}, "
+        f"DuckDB {versions['duckdb']}"
+    )
 
 
 def _ways(manifest: Manifest) -> list[tuple[str, Mapping[str, Any]]]:
@@ -94,7 +94,7 @@ def _whole(benchmark: Benchmark, first: str, other: str) -> str:
         for row in end_to_end(benchmark.runs, base=first, other=other, value=value).to_dicts():
             sides = [estimate(row, side) for side in ("base", "other")]
             rows.append((f"{_kind(benchmark, row)}{word}", *sides, times(row), row["verdict"] or ""))
-    rows += _shares(benchmark.runs, (first, other))
+    rows += _shares(benchmark, (first, other))
     return table(("whole runs", first, other, f"{first} / {other}", f"{other} is"), rows)
 
 
@@ -105,25 +105,32 @@ def _alone(benchmark: Benchmark, only: str) -> str:
         for value, word in _TIMES
         for row in end_to_end(benchmark.runs, base=only, other=only, value=value).to_dicts()
     ]
-    return table(("whole runs", only), [*rows, *_shares(benchmark.runs, (only,))])
+    return table(("whole runs", only), [*rows, *_shares(benchmark, (only,))])
 
 
 _TIMES = (("wall_s", ""), ("cpu_s", ", CPU"))
-_SHARES = (("attributed_ratio", "in named scopes"), ("prefect_ratio", "in scopes of Prefect alone"))
+_SHARES = (
+    ("inside_ratio", "of a first refresh inside the flow; the rest is Prefect, beginning and ending its run"),
+    ("attributed_ratio", "of the time inside in named scopes"),
+    ("prefect_ratio", "of the time inside in scopes of Prefect alone"),
+)
 
 
 def _kind(benchmark: Benchmark, row: Mapping[str, Any]) -> str:
     return _KINDS[row["is_warm"]] if benchmark.manifest.measures == "refreshes" else "calls and writes"
 
 
-def _shares(runs: pl.DataFrame, profiles: Sequence[str]) -> list[Sequence[str]]:
-    rows = [(f"of a first refresh {word}", [_share(runs, one, column) for one in profiles]) for column, word in _SHARES]
+def _shares(benchmark: Benchmark, profiles: Sequence[str]) -> list[Sequence[str]]:
+    inside = benchmark.scopes.filter(name=WHOLE_RUN).select("run_id", pl.col("busy_s").alias("inside_s"))
+    first = benchmark.runs.filter(is_warm=False).join(inside, on="run_id", how="left")
+    runs = first.with_columns((pl.col("inside_s") / pl.col("wall_s")).alias("inside_ratio"))
+    rows = [(word, [_share(runs.filter(profile=one)[column]) for one in profiles]) for column, word in _SHARES]
     return [(word, *shares) for word, shares in rows if any(shares)]
 
 
-def _share(runs: pl.DataFrame, profile: str, column: str) -> str:
-    shares = runs.filter(profile=profile, is_warm=False)[column].drop_nulls().to_list()
-    return f"{statistics.median(shares):.0%}" if shares else ""
+def _share(found: pl.Series) -> str:
+    known = found.drop_nulls().to_list()
+    return f"{statistics.median(known):.1%}" if known else ""
 
 
 def _beside_model(benchmark: Benchmark) -> str:
@@ -179,7 +186,7 @@ def claims_table(claims: pl.DataFrame) -> str:
 
 
 _CLAIM_HEAD = (
-    "claim", "the document's own figures", "as a ratio", "baseline", "as we ship it", "times", "n", "it is",
+    "claim", "the document's own figures", "as a ratio", "baseline", "our way", "times", "n", "it is",
 )  # fmt: skip
 _USUAL = {"base": BASELINE, "other": OPTIMIZED}
 

@@ -99,7 +99,8 @@ def _place(number: int, count: int) -> str:
 def _addresses(timeout_s: float) -> tuple[tuple[SecretStr, ...], list[str]]:
     """Addresses from the environment, else from the Prefect block that may hold them, and what went wrong there."""
     found = secrets.notify_urls()
-    if found or not get_current_settings().api.url:  # without a server, Prefect would start one to look for the block
+    has_server = bool(get_current_settings().api.url)  # without one, Prefect would start it to look for the block
+    if found or secrets.is_declined("notify") or not has_server:
         return found, []
     held: list[Any] = []
     faults: list[str] = []

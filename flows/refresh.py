@@ -365,9 +365,9 @@ def _image_address(run: Run, *, is_needed: bool) -> str | None:
 
 
 def _provide_token(provider: str) -> SecretStr | None:
-    """The token from the environment, or from the Prefect block that may hold it."""
+    """The token from the environment, or from the Prefect block that may hold it, unless none is to be asked."""
     token = secrets.token_of(provider)
-    if token is None:
+    if token is None and not secrets.is_declined(provider):
         try:
             with span("prefect.secret"):
                 block = Secret.load(TOKEN_BLOCKS[provider])

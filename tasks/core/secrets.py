@@ -1,7 +1,7 @@
 """Secrets: read from the environment or handed over by a flow; they never become a parameter, a row or a log line.
 
-The flow may hand over what it read from a Prefect block (:func:`provide`). Nothing else below the flows reads the
-environment.
+The flow may hand over what it read from a Prefect block (:func:`provide`), unless the variable is set and empty
+(:func:`is_declined`). Nothing else below the flows reads the environment.
 """
 
 from __future__ import annotations
@@ -32,16 +32,26 @@ def provide(provider: str, token: SecretStr | None) -> None:
         _provided[provider] = token
 
 
+def is_declined(provider: str) -> bool:
+    """Whether the variable for ``provider`` is set, and empty: there is to be no token, and no block is asked for one.
+
+    White space counts as empty.
+    """
+    given = os.environ.get(VARIABLES[provider])
+    return given is not None and not given.strip()
+
+
 def token_of(provider: str) -> SecretStr | None:
-    """The token for ``provider``, or ``None`` when there is none.
+    """The token for ``provider``, or ``None`` when there is none, or is to be none (:func:`is_declined`).
 
     Raises:
         SettingsRefused: the value has the form of TMDB's older v3 key, which travels in addresses; we only use the
             read access token, which travels in a header (https://developer.themoviedb.org/docs/authentication-application).
     """
+    if is_declined(provider):
+        return None
     variable = VARIABLES[provider]
-    given = os.environ.get(variable, "").strip()
-    token = SecretStr(given) if given else _provided.get(provider)
+    token = SecretStr(os.environ[variable].strip()) if variable in os.environ else _provided.get(provider)
     if token is None:
         return None
     if provider == "tmdb" and re.fullmatch(r"[0-9a-f]{32}", token.get_secret_value()):

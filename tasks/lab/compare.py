@@ -6,6 +6,7 @@ they are. Both sides are compared round by round, so that what disturbs the mach
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED, SWITCHES
-from tasks.lab.statistics import Estimate, median_of, ratio_of, verdict
+from tasks.lab.statistics import FEWEST_RUNS, median_of, ratio_of, verdict
 from tasks.schema.lab import LabRuns
 
 LEAST_GROWTH_RATIO = 1.1
@@ -134,9 +135,9 @@ def regressions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         before, after: rows of ``LabScopes`` (``run_id, name, total_s``) of as many runs each, in the order of rounds.
 
     Returns:
-        ``name, before_s, after_s`` (medians), ``growth_s``, ``ratio`` with ``ratio_low`` and ``ratio_high`` (null for a
-        scope that was not there before) and ``is_certain``: that several runs say so. A scope contains others; the
-        first row is where to look.
+        ``name, n, before_s, after_s`` (medians), ``growth_s``, ``ratio`` with ``ratio_low`` and ``ratio_high`` (null
+        for a scope that some run before did not have) and ``is_certain``: that rounds enough say so
+        (``FEWEST_RUNS``). A scope contains others; the first row is where to look.
 
     Raises:
         ValueError: the two have not the same number of runs.
@@ -153,28 +154,32 @@ def regressions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         before_s, after_s = statistics.median(earlier), statistics.median(later)
         if after_s - before_s < LEAST_SHARE_RATIO * whole_s or after_s <= before_s:
             continue
+        # By the differences: a scope that a round lacked has no ratio there.
+        if median_of([after - before for before, after in zip(earlier, later, strict=True)]).low <= 0:
+            continue
         growth = ratio_of(later, earlier) if min(earlier) > 0 else None
-        if growth is not None and not _has_grown(growth):
+        if (growth.value if growth else _times(before_s, after_s)) < LEAST_GROWTH_RATIO:
             continue
         rows.append(
             {
                 "name": name,
+                "n": len(earlier),
                 "before_s": before_s,
                 "after_s": after_s,
                 "growth_s": after_s - before_s,
                 "ratio": growth and growth.value,
                 "ratio_low": growth and growth.low,
                 "ratio_high": growth and growth.high,
-                "is_certain": len(earlier) > 1,
+                "is_certain": len(earlier) >= FEWEST_RUNS,
             }
         )
     numbers = ("before_s", "after_s", "growth_s", "ratio", "ratio_low", "ratio_high")
-    schema = {"name": pl.String, **dict.fromkeys(numbers, pl.Float64), "is_certain": pl.Boolean}
+    schema = {"name": pl.String, "n": pl.Int64, **dict.fromkeys(numbers, pl.Float64), "is_certain": pl.Boolean}
     return pl.DataFrame(rows, schema=schema).sort("growth_s", "name", descending=[True, False])
 
 
-def _has_grown(growth: Estimate) -> bool:
-    return growth.value >= LEAST_GROWTH_RATIO and growth.low > 1
+def _times(before_s: float, after_s: float) -> float:
+    return after_s / before_s if before_s else math.inf
 
 
 def _of(runs: Sequence[dict[str, float]], name: str) -> list[float]:

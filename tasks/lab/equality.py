@@ -18,6 +18,7 @@ import duckdb
 import polars as pl
 
 from tasks.core.errors import RefreshError
+from tasks.core.units import printable
 from tasks.schema import warehouse_tables
 from tasks.schema.probes import HOW_MEASURED, Probes, VideoStreams
 from tasks.schema.runs import FileEvents, Runs
@@ -39,13 +40,23 @@ RATE_TOLERANCE_RATIO = 1e-4
 
 
 class TablesDiffer(RefreshError):
-    """Two profiles gave other rows: whatever they took, they cannot be compared."""
+    """Two profiles gave other rows: whatever they took, they cannot be compared.
 
-    def __init__(self, *, sides: tuple[str, str], found: Collection[Difference]) -> None:
+    Attributes:
+        sides: their names.
+        found: what differs.
+        kept_in: folder in which the warehouses of both lie.
+    """
+
+    def __init__(self, *, sides: tuple[str, str], found: Collection[Difference], kept_in: Path) -> None:
         lines = "\n".join(f"  {one}" for one in found)
-        super().__init__(f"{sides[0]} and {sides[1]} do not give the same tables:\n{lines}")
+        super().__init__(
+            f"{sides[0]} and {sides[1]} do not give the same tables:\n{lines}\n"
+            f"the warehouses of both are kept in {printable(str(kept_in))}"
+        )
         self.sides = sides
         self.found = tuple(found)
+        self.kept_in = kept_in
 
 
 @dataclass(frozen=True)

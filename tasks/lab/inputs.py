@@ -52,17 +52,38 @@ def versions() -> dict[str, str]:
 
 
 def commit(project: Path) -> str | None:
-    """The commit of the checkout, with ``+`` where files differ from it; ``None`` outside of one."""
+    """The commit of the checkout, with ``+`` where files differ from it; ``None`` outside of one.
+
+    A module that is not in the commit is a difference; other new files are none, as nothing imports them.
+    """
     asked = []
-    for question in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")):
+    for question in (
+        ("rev-parse", "HEAD"),
+        ("status", "--porcelain", "--untracked-files=no"),
+        ("ls-files", "--others", "--", "flows/*.py", "tasks/*.py"),  # in all folders below, also where they are ignored
+    ):
         try:
+            # Without optional locks nobody who commits meanwhile is hindered.
             done = subprocess.run(
-                ["git", "-C", str(project), *question], capture_output=True, text=True, check=False, timeout=30
+                ["git", "--no-optional-locks", "-C", str(project), *question],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
             )
         except (OSError, subprocess.TimeoutExpired):
             return None
         if done.returncode != 0:
             return None
         asked.append(done.stdout.strip())
-    head, changes = asked
-    return f"{head}+" if changes else head
+    head, *changes = asked
+    return f"{head}+" if any(changes) else head
+
+
+def commit_of_all(first: str | None, last: str | None) -> str | None:
+    """The commit of what was run between two questions for it, with ``+`` where files differed at any of them.
+
+    >>> commit_of_all("1f23", "1f23"), commit_of_all("1f23", "5838"), commit_of_all("1f23", "1f23+")
+    ('1f23', '1f23+', '1f23+')
+    """
+    return first if first is None or first == last else f"{first.removesuffix('+')}+"

@@ -52,11 +52,13 @@ class Manifest(BaseModel):
     settings: Mapping[str, Mapping[str, Any]] = Field({}, description="Profile -> all settings its first run had.")
     stand_in: Mapping[str, Any] = Field(description="Options of the service; empty where none was asked.")
     file_count: int
-    input_hash: str = Field(description="Hash of names, sizes and content of the library.")
-    page_cache: str = Field("warm: every file was read before the first run", description="State of the page cache.")
+    input_hash: str = Field(description="Hash of names, sizes and content of the library; of replays, of their shape.")
+    page_cache: str | None = Field(None, description="State of the page cache; None where no files are read.")
     host: Mapping[str, str | int] = Field(description="Class of the machine; not its name.")
     versions: Mapping[str, str]
-    commit: str | None = Field(description="Commit of the program, + where files differed from it.")
+    commit: str | None = Field(
+        description="Commit of the program, + where files differed from it, or another was there at the end."
+    )
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,22 @@ def test_no_token_is_none(monkeypatch):
     assert secrets.token_of("tmdb") is None
 
 
+def test_an_empty_variable_declines_what_a_block_holds(monkeypatch):
+    """
+    Set and empty, or only white space, means that there is to be none; not set means that a block may be asked.
+    """
+    secrets.provide("tmdb", SecretStr("from a block"))
+    assert not secrets.is_declined("tmdb")
+
+    for value in ("", " \n"):
+        monkeypatch.setenv("TMDB_TOKEN", value)
+        assert secrets.is_declined("tmdb")
+        assert secrets.token_of("tmdb") is None
+
+    monkeypatch.setenv("TMDB_TOKEN", "eyJ")
+    assert not secrets.is_declined("tmdb")
+
+
 def test_the_environment_holds_against_a_block(monkeypatch):
     """
     What a person exports for one run wins over what a Prefect block holds for all.

@@ -29,8 +29,30 @@ def test_what_failed_in_between_is_no_loss():
     """
     words = verdict([a_record(total=100, done=90, failed=10), a_record(total=100, done=10, unchanged=90)])
 
-    assert "0 of 200 items lost; 0 still failed" in words
+    assert "0 of 200 items lost; 0 of the 100 of the last refresh still failed" in words
     assert "NOT KEPT" not in words
+
+
+def test_what_still_fails_is_judged_by_the_last_refresh():
+    """
+    2 of its 1,000, which are no more than one in a thousand of the 3,000 of all.
+    """
+    good = a_record(total=1000, done=1000)
+
+    words = verdict([good, good, a_record(total=1000, done=998, failed=2)])
+
+    assert "0 of 3,000 items lost; 2 of the 1,000 of the last refresh still failed" in words
+    assert "NOT KEPT" in words
+
+
+def test_an_item_that_an_earlier_refresh_has_lost_stays_lost():
+    """
+    One of a hundred in the first refresh; the last one is whole.
+    """
+    words = verdict([a_record(total=100, done=99), a_record(total=100, done=100)])
+
+    assert "1 of 200 items lost" in words
+    assert "NOT KEPT" in words
 
 
 def test_more_than_one_in_a_thousand_that_still_fails_is_too_many():

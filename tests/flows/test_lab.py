@@ -7,6 +7,7 @@ import json
 import platform
 import shutil
 import zipfile
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,22 +16,25 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.lab import compare_tables
+from flows.lab import RefreshFailed, _Measured, compare_tables
 from flows.lab_library import made_library
 from flows.lab_refresh import attributed_ratio, counts_of_service, counts_of_timings
 from flows.lab_run import profiles_of, what_there_is
 from flows.lab_table import as_markdown
 from tasks.core.layout import DataFolder
+from tasks.core.stopwatch import span
 from tasks.lab.budget import exceeded, measures, read_budgets
 from tasks.lab.compare import end_to_end, scopes_side_by_side, unshared_scopes
 from tasks.lab.equality import TablesDiffer
 from tasks.lab.presets import Preset
 from tasks.lab.profiles import SWITCHES
-from tasks.lab.store import Benchmark, benchmark_folders, read_benchmark
+from tasks.lab.store import Benchmark, benchmark_folders, read_benchmark, write_manifest
 from tasks.schema.timings import Timings
 from tasks.standin.faults import Entry, RequestLog
-from tasks.timings import read_timings
+from tasks.timings import read_timings, recording
 from tests.flows.house import TOKEN, Done, a_house
+from tests.lab.test_compare import a_run, scopes_of
+from tests.lab.test_store import a_manifest
 from tests.report.a_library import make_warehouse, the_library
 
 BUDGETS = Path(__file__).parents[1] / "budgets.toml"
@@ -135,6 +139,7 @@ def test_the_manifest_says_what_was_run_and_not_where(compared):
     assert "ffprobe" == manifest.profiles["baseline"]["probe.engine"]
     assert "pyav" == manifest.settings["optimized"]["probe"]["engine"]
     assert {"prefect", "polars", "duckdb"} <= manifest.versions.keys()
+    assert manifest.page_cache is not None
     assert not {platform.node(), TOKEN, str(compared.benchmark.folder)} & set(text.split('"'))
     assert str(compared.benchmark.folder.parent.parent) not in text
 
@@ -183,17 +188,44 @@ def test_the_table_says_no_more_than_one_round_allows(compared):
 
 def test_other_tables_end_the_benchmark(tmp_path):
     """
-    The error names profile, table and key, and both warehouses are kept to be looked at.
+    The error names profile, table and key, and where both warehouses are kept to be looked at.
     """
     folders = {"baseline": tmp_path / "a", "optimized": tmp_path / "b"}
     for folder, rows in zip(folders.values(), (the_library(), the_library() | {"titles": []}), strict=True):
         folder.mkdir()
         make_warehouse(DataFolder(folder).warehouse, rows)
 
-    with pytest.raises(TablesDiffer, match=r"baseline and optimized[\s\S]*titles \["):
+    with pytest.raises(TablesDiffer, match=r"baseline and optimized[\s\S]*titles \[") as caught:
         compare_tables.fn(folders, tmp_path)
 
+    assert str(caught.value).endswith(f"kept in {tmp_path}")
     assert {"baseline.duckdb", "optimized.duckdb"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, RefreshFailed, None])
+def test_stages_are_kept_where_a_benchmark_is_stopped(tmp_path, stopped_by):
+    """
+    Those of the run that was measured before, by Ctrl-C or a refresh that failed, as where it comes to its end.
+    """
+    measured = _Measured(tmp_path)
+    write_manifest(tmp_path, a_manifest())
+
+    with pytest.raises(stopped_by) if stopped_by else nullcontext(), measured.keeping_stages():
+        with recording(DataFolder(tmp_path).timings, "baseline-1", 3600.0), span("refresh.run"), span("probe.step"):
+            pass
+        measured.add(a_run("baseline", 2.0), scopes_of())
+        if stopped_by:
+            raise stopped_by
+
+    assert "probe" in read_benchmark(tmp_path).stages["stage"].to_list()
+
+
+def test_a_benchmark_that_is_stopped_before_its_first_run_says_why(tmp_path):
+    """
+    Not that it has no stages.
+    """
+    with pytest.raises(RefreshFailed), _Measured(tmp_path).keeping_stages():
+        raise RefreshFailed
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,19 +15,33 @@ from flows.lab_run import show_results
 from flows.lab_table import as_markdown as one_as_markdown
 from tasks.core.errors import Refused
 from tasks.lab.store import Manifest, lab_folder, read_benchmark, read_benchmarks, write_manifest, write_runs
-from tests.lab.test_compare import a_run, scopes_of
+from tests.lab.test_compare import a_run, a_scope, scopes_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-
-
-ALONE = {"optimized": {}}
-HOST = {"system": "Linux", "machine": "x86_64", "cores": 2, "python": "3.12.1"}
+HOST: dict[str, Any] = {
+    "system": "Linux",
+    "machine": "x86_64",
+    "cores": 2,
+    "memory_bytes": 8_000_000_000,
+    "python": "3.12.1",
+}
 VERSIONS = dict.fromkeys(("reelhouse", "prefect", "polars", "duckdb"), "1.0")
 
 
-def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[float], *, hour: int = 0, **facts: object):
-    """A benchmark of ``preset`` with first refreshes of these lengths."""
-    known = {"host": HOST, "file_count": 50, "profiles": {"baseline": {}, "optimized": {}}}
+def a_benchmark(
+    data: Path,
+    preset: str,
+    base_s: list[float],
+    other_s: list[float],
+    *,
+    hour: int = 0,
+    base: str = "baseline",
+    call_count: tuple[int, int] = (0, 0),
+    **facts: object,
+) -> Path:
+    """A benchmark of ``preset`` with first refreshes of these lengths; of ours alone where ``base`` has none."""
+    walls_s = {profile: walls for profile, walls in ((base, base_s), ("optimized", other_s)) if walls}
+    known = {"host": HOST, "file_count": 50, "profiles": {profile: {} for profile in walls_s}}
     at = NOON + timedelta(hours=hour)
     manifest = Manifest.model_validate(
         {
@@ -35,8 +50,8 @@ def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[floa
             "words": "made up",
             "started_at": at,
             "finished_at": at,
-            "rounds": len(base_s),
-            "order": ["baseline", "optimized"],
+            "rounds": max(len(base_s), len(other_s)),
+            "order": list(walls_s),
             "stand_in": {},
             "input_hash": "same",
             "versions": VERSIONS,
@@ -53,13 +68,14 @@ def a_benchmark(data: Path, preset: str, base_s: list[float], other_s: list[floa
             number=number,
             preset=preset,
             file_count=manifest.file_count,
+            call_count=call_count[profile == "optimized"],
             run_id=f"{preset}{hour}{profile}{number}",
         )
-        for profile, walls_s in (("baseline", base_s), ("optimized", other_s))
-        for number, wall_s in enumerate(walls_s, start=1)
+        for profile, walls in walls_s.items()
+        for number, wall_s in enumerate(walls, start=1)
     ]
     write_manifest(folder, manifest)
-    write_runs(folder, rows, scopes_of())
+    write_runs(folder, rows, scopes_of(*(a_scope(row["run_id"], "refresh.run", row["wall_s"] / 2) for row in rows)))
     return folder
 
 
@@ -71,10 +87,10 @@ def test_the_newest_of_a_preset_that_has_both_sides_counts(tmp_path):
     a_benchmark(tmp_path, "d2", [6.0], [3.0], hour=3)
     a_benchmark(tmp_path, "d0", [80.0], [40.0])
     a_benchmark(tmp_path, "d0", [40.0], [20.0], hour=1)
-    a_benchmark(tmp_path, "d0", [], [1.0], hour=2, profiles={"optimized": {}, "all-but-walk": {}})
+    a_benchmark(tmp_path, "d0", [], [1.0], hour=2)
 
-    a_benchmark(tmp_path, "1k", [], [5.0], hour=4, profiles=ALONE)
-    a_benchmark(tmp_path, "1k", [], [5.0], hour=5, profiles=ALONE)
+    a_benchmark(tmp_path, "1k", [], [5.0], hour=4)
+    a_benchmark(tmp_path, "1k", [], [5.0], hour=5)
 
     chosen = newest(read_benchmarks(tmp_path)[0])
 
@@ -94,7 +110,78 @@ def test_claims_of_all_presets_stand_in_one_table(tmp_path):
     assert "| nothing measured | 60.0 s | 30.0 s | 2.00 (2.00-2.00) | 3 | too few runs |" in told
     assert "| d0 | first | 50 | 80.0 s (80.0-80.0) | 20.0 s (20.0-20.0) | 4.00 (4.00-4.00) | 5 | faster |" in told
     assert "2026-01-05, 0123456789" in told
+    assert "Linux x86_64, 2 cores, Python 3.12.1; reelhouse 1.0, Prefect 1.0, Polars 1.0, DuckDB 1.0.\n" in told
+    assert "where n = 3: the whole range, which holds the true median 75.0% of the time" in told
+    assert "where n = 5: the whole range, which holds the true median 93.8% of the time" in told
     assert "`DiskWrite` is flagged first, from 46 ms to 896 ms a film (+850 ms)" in told
+
+
+def test_a_claim_about_one_switch_is_answered_by_an_older_ablation(tmp_path):
+    """
+    Without kept answers 80 requests, with them 40, at noon; whole runs stand as they were an hour later, and it is
+    said which benchmark the claim is answered by.
+    """
+    a_benchmark(tmp_path, "d0", [5.0] * 5, [4.0] * 5, base="all-but-answers", call_count=(80, 40))
+    a_benchmark(tmp_path, "d0", [80.0] * 5, [20.0] * 5, hour=1, commit="fedcba9876543210")
+
+    told = as_markdown(read_benchmarks(tmp_path)[0])
+
+    assert "| 80 requests (all-but-answers) | 40 requests | 2.00 (2.00-2.00) | 5 |" in told
+    assert "From a benchmark of d0 of 2026-01-05, 0123456789: D2: half as many requests, as answers are kept." in told
+    assert "| 4.00 (4.00-4.00) | 5 | faster | 2026-01-05, fedcba9876 |" in told
+
+
+def test_other_machines_are_told_apart(tmp_path):
+    """
+    Two presets, two machines: each stands with what was measured on it.
+    """
+    a_benchmark(tmp_path, "d0", [80.0], [20.0])
+    a_benchmark(tmp_path, "d2", [80.0], [20.0], host=HOST | {"cores": 64})
+
+    told = as_markdown(read_benchmarks(tmp_path)[0])
+
+    assert "\nd0: Linux x86_64, 2 cores, Python 3.12.1;" in told
+    assert "\nd2: Linux x86_64, 64 cores, Python 3.12.1;" in told
+
+
+def test_claims_without_a_row_say_what_answers_them(tmp_path):
+    """
+    Growth, which is there where two sizes were measured, and the fault bench.
+    """
+    a_benchmark(tmp_path, "1k", [2.0] * 3, [2.0] * 3, file_count=1_000)
+    alone = as_markdown(read_benchmarks(tmp_path)[0])
+    a_benchmark(tmp_path, "10k", [9.0] * 3, [9.0] * 3, file_count=10_000)
+    both = as_markdown(read_benchmarks(tmp_path)[0])
+
+    assert "which takes benchmarks of two presets" in alone
+    assert "is told by growth, the last table here." in both
+    assert "`reelhouse budgets --only faults`" in both
+
+
+def test_time_outside_of_the_flow_is_told(tmp_path):
+    """
+    The flow's body took half of each run: what has a name inside says nothing of the other half.
+    """
+    folder = a_benchmark(tmp_path, "d0", [80.0] * 5, [20.0] * 5)
+
+    told = one_as_markdown(read_benchmark(folder))
+
+    assert (
+        "| of a first refresh inside the flow; the rest is Prefect, beginning and ending its run | 50.0% | 50.0% |"
+        in (told)
+    )
+
+
+def test_rounds_that_were_measured_are_counted(tmp_path):
+    """
+    Three of five that were planned: three is n, and its intervals are those of three.
+    """
+    folder = a_benchmark(tmp_path, "d0", [80.0] * 3, [20.0] * 3, rounds=5)
+
+    told = one_as_markdown(read_benchmark(folder))
+
+    assert "n = 3 of 5 that were planned, in turn; median (whole range, which holds the true median 75.0%" in told
+    assert "Nothing is called faster or slower below 5 rounds." in told
 
 
 def test_time_that_grows_with_the_square_of_the_files_is_seen(tmp_path):
@@ -120,8 +207,8 @@ def test_one_way_alone_is_told_without_a_comparison(tmp_path):
     """
     1k in 2 s and 10k in 20 s as we ship it, three times each: its growth is known, the old way's is not; no times.
     """
-    folder = a_benchmark(tmp_path, "1k", [], [2.0] * 3, file_count=1_000, profiles=ALONE)
-    a_benchmark(tmp_path, "10k", [], [20.0] * 3, file_count=10_000, profiles=ALONE)
+    folder = a_benchmark(tmp_path, "1k", [], [2.0] * 3, file_count=1_000)
+    a_benchmark(tmp_path, "10k", [], [20.0] * 3, file_count=10_000)
 
     told = as_markdown(read_benchmarks(tmp_path)[0])
 
@@ -135,11 +222,13 @@ def test_one_way_alone_is_told_without_a_comparison(tmp_path):
 
 def test_too_few_runs_and_other_machines_tell_no_growth(tmp_path):
     """
-    Four runs are fewer than five; the older benchmark of another machine is left out.
+    Four runs are fewer than five; the older benchmark of another machine is left out. A kernel that keeps a page less
+    of the memory for itself makes no other machine.
     """
-    a_benchmark(tmp_path, "1k", [2.0] * 5, [2.0] * 5, file_count=1_000, host={"cores": 64})
+    a_benchmark(tmp_path, "1k", [2.0] * 5, [2.0] * 5, file_count=1_000, host=HOST | {"cores": 64})
     a_benchmark(tmp_path, "10k", [9.0] * 2, [9.0] * 2, file_count=10_000, hour=1)
-    a_benchmark(tmp_path, "100k", [9.0] * 2, [9.0] * 2, file_count=100_000, hour=2)
+    rebooted = HOST | {"memory_bytes": HOST["memory_bytes"] + 4_096}
+    a_benchmark(tmp_path, "100k", [9.0] * 2, [9.0] * 2, file_count=100_000, hour=2, host=rebooted)
 
     grown = growth(newest(read_benchmarks(tmp_path)[0]))
 

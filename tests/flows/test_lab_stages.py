@@ -75,7 +75,7 @@ def test_the_share_of_prefect_is_told():
     shares = pl.when(pl.col("profile") == "optimized").then(pl.col("round") / 100)
     telling = replace(found, runs=found.runs.with_columns(shares.alias("prefect_ratio")))
 
-    assert stages_table(telling).endswith("Time in which Prefect alone was at work: 2.0% of optimized.")
+    assert stages_table(telling).endswith("Of the time inside the flow Prefect alone was at work in 2.0% (optimized).")
     assert "Prefect alone" not in stages_table(found)
 
 

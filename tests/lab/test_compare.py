@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 
+from tasks.lab.claims import D1_AFTER_MS, D1_BEFORE_MS
 from tasks.lab.compare import counts, end_to_end, regressions, scopes_side_by_side, switches_worth, unshared_scopes
 from tasks.schema.lab import LabRuns, LabScopes
 
@@ -154,19 +157,14 @@ def test_a_switch_is_worth_what_is_lost_without_it():
     assert [5.0, 0.1] == pytest.approx(found["worth_s"].to_list())
 
 
-D1_BEFORE_MS = {"SaveAllImages": 868, "Download": 815, "DiskWrite": 46}
-D1_AFTER_MS = {"SaveAllImages": 1_231, "Download": 335, "DiskWrite": 896}
-"""Mean times of a film in D1's regressed run, and in the one before: downloads went in parallel, and the whole took
-longer, because pictures were fetched again inside the scope of writing."""
-
-
-def d1(times_ms: dict[str, int]) -> pl.DataFrame:
+def d1(times_ms: Mapping[str, float]) -> pl.DataFrame:
     return scopes_of(*(a_scope("run", name, ms / 1000) for name, ms in times_ms.items()))
 
 
 def test_the_regressed_run_of_a_document_is_flagged():
     """
-    The first row names writing, which grew by 850 ms, then the whole, by 363 ms; the faster download is none.
+    Downloads went in parallel, and the whole took longer, as pictures were fetched again inside the scope of writing:
+    the first row names it, which grew by 850 ms, then the whole, by 363 ms; the faster download is none.
     """
     found = regressions(d1(D1_BEFORE_MS), d1(D1_AFTER_MS))
 
@@ -202,18 +200,49 @@ def test_what_grew_a_little_is_not_flagged(grown_ms):
     assert 0 == regressions(d1(D1_BEFORE_MS), d1(changed)).height
 
 
-def test_growth_that_rounds_deny_is_not_flagged():
-    """
-    Three rounds: 2, 0.5 and 2 times as long. With all three longer it is, and is certain.
-    """
+def rounds(totals_s: list[float]) -> pl.DataFrame:
+    """A run a round in which one scope took so long; none where it took nothing."""
+    whole = [a_scope(f"run-{n}", "refresh.run", 10.0) for n in range(len(totals_s))]
+    return scopes_of(*whole, *(a_scope(f"run-{n}", "probe.step", s) for n, s in enumerate(totals_s) if s))
 
-    def rounds(totals_s: list[float]) -> pl.DataFrame:
-        return scopes_of(*(a_scope(f"run-{n}", "probe.step", total_s) for n, total_s in enumerate(totals_s)))
 
+def test_growth_that_a_round_denies_is_not_flagged():
+    """
+    Three rounds: 2, 0.5 and 2 times as long, and with all three longer.
+    """
     before = rounds([1.0, 1.0, 1.0])
 
     assert 0 == regressions(before, rounds([2.0, 0.5, 2.0])).height
-    assert [True] == regressions(before, rounds([2.0, 1.5, 2.0]))["is_certain"].to_list()
+    assert ["probe.step"] == regressions(before, rounds([2.0, 1.5, 2.0]))["name"].to_list()
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_nothing_is_certain_below_five_rounds(n):
+    """
+    However clear it looks: the rule for every other verdict is the rule for this one.
+    """
+    (row,) = regressions(rounds([1.0] * n), rounds([2.0] * n)).to_dicts()
+
+    assert (n, n >= 5) == (row["n"], row["is_certain"])
+
+
+def test_a_scope_that_one_round_lacked_is_not_a_new_one():
+    """
+    It was there in two rounds of three: flagged where all three took longer, not where one took less. No round tells
+    how many times as long nothing is.
+    """
+    before = rounds([0.0, 1.0, 1.0])
+
+    assert 0 == regressions(before, rounds([2.0, 0.5, 2.0])).height
+    (row,) = regressions(before, rounds([2.0, 1.5, 2.0])).to_dicts()
+    assert (1.0, 2.0, None) == (row["before_s"], row["after_s"], row["ratio"])
+
+
+def test_a_new_scope_that_only_some_rounds_have_is_not_flagged():
+    """
+    One of three has it not.
+    """
+    assert 0 == regressions(rounds([0.0] * 3), rounds([2.0, 0.0, 2.0])).height
 
 
 def test_rounds_before_and_after_must_match():

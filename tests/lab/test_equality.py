@@ -164,12 +164,13 @@ def test_only_what_cannot_be_equal_is_left_out():
 
 def test_the_error_names_profiles_and_rows(pair):
     """
-    What a person reads where the benchmark ends.
+    What a person reads where the benchmark ends, and where to look further.
     """
     change(pair[1], "UPDATE titles SET title = 'other'")
     found = differences(*pair)
 
-    words = str(TablesDiffer(sides=("baseline", "optimized"), found=found))
+    words = str(TablesDiffer(sides=("baseline", "optimized"), found=found, kept_in=Path("kept here")))
 
+    assert words.endswith("the warehouses of both are kept in kept here")
     assert "baseline and optimized do not give the same tables" in words
     assert f"titles [{found[0].key}]: title" in words

@@ -9,21 +9,57 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.lab.statistics import FEWEST_RUNS, median_of, ratio_of, verdict
+from tasks.lab.statistics import FEWEST_RUNS, coverage_ratio, interval_words, median_of, ratio_of, verdict
 
 unhurried = settings(deadline=None)
 TIMES = st.lists(st.floats(0.001, 1_000), min_size=1, max_size=12)
 
 
-def test_of_five_values_the_interval_is_the_range():
+@pytest.mark.parametrize(
+    ("n", "rank", "coverage"),
+    [
+        (1, 1, 0.0),
+        (2, 1, 0.5),
+        (3, 1, 0.75),
+        (5, 1, 0.9375),
+        (6, 1, 0.9688),
+        (8, 1, 0.9922),
+        (9, 2, 0.9609),
+        (10, 2, 0.9785),
+        (12, 3, 0.9614),
+        (15, 4, 0.9648),
+        (20, 6, 0.9586),
+        (25, 8, 0.9567),
+    ],
+)
+def test_the_interval_is_that_of_the_tables(n, rank, coverage):
     """
-    In a resample of five the smallest is the median when it is drawn three times or more: 5.8 % of resamples, which is
-    more than the 2.5 % beyond the interval's end. So is the largest.
+    Ranks and coverage of the interval of a median as tables of the sign test have them, which are sums of the binomial
+    distribution: of eight values the whole range, and of five the range as well, which is less than 95 %.
     """
-    found = median_of([5.0, 1.0, 4.0, 2.0, 3.0])
+    values = [float(number) for number in range(1, n + 1)]
 
-    assert (3.0, 1.0, 5.0, 5) == (found.value, found.low, found.high, found.n)
-    assert 1 - 2 / 2**5 == found.coverage_ratio
+    found = median_of(values[::-1])
+
+    assert ((n + 1) / 2, rank, n + 1 - rank, n) == (found.value, found.low, found.high, found.n)
+    assert coverage == pytest.approx(coverage_ratio(n), abs=0.00005)
+
+
+@pytest.mark.parametrize("n", [5, 6, 7, 8, 9, 12])
+def test_an_interval_holds_the_true_median_as_often_as_it_says(n):
+    """
+    Of 4,000 draws from a skewed distribution whose median is exp(0) = 1: what is told, give or take three standard
+    errors, sqrt(p * (1 - p) / 4,000).
+    """
+    dice = random.Random(n)
+    held = [
+        found.low <= 1 <= found.high
+        for found in (median_of([dice.lognormvariate(0, 1) for _ in range(n)]) for _ in range(4_000))
+    ]
+
+    told = coverage_ratio(n)
+    assert told == pytest.approx(sum(held) / 4_000, abs=3 * math.sqrt(told * (1 - told) / 4_000))
+    assert n == 5 or told >= 0.95
 
 
 def test_an_interval_narrows_with_the_number_of_values():
@@ -39,13 +75,19 @@ def test_an_interval_narrows_with_the_number_of_values():
     assert found.low < 10 < found.high
 
 
-def test_the_same_seed_gives_the_same_interval():
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (3, "whole range, which holds the true median 75.0% of the time"),
+        (8, "whole range, which holds the true median 99.2% of the time"),
+        (9, "interval, which holds the true median 96.1% of the time"),
+    ],
+)
+def test_a_table_says_what_its_intervals_are(n, words):
     """
-    A table that is printed again is the same table.
+    By the number of rounds: up to eight it is the range.
     """
-    values = [float(n * n % 17) for n in range(15)]
-
-    assert median_of(values) == median_of(values)
+    assert words == interval_words(n)
 
 
 @unhurried
@@ -125,7 +167,7 @@ def test_a_document_with_one_run_a_side_says_nothing():
 
     assert ratio.value < 1
     assert "one run: not known" == verdict(ratio)
-    assert 0.0 == ratio.coverage_ratio
+    assert 0.0 == coverage_ratio(ratio.n)
 
 
 @pytest.mark.parametrize("bad", [[], [0.0], [-1.0]])
