@@ -49,8 +49,8 @@ bench: $(VENV)/.run ## measure refreshes and the disk stages, print the tables o
 	@$(BIN)/reelhouse budgets $(ARGS)
 
 lab: $(VENV)/.run ## compare old ways of working with ours on small libraries, a quarter of an hour (one: ARGS="d4 --rounds 5")
-	@if [ -n "$(ARGS)" ]; then $(BIN)/reelhouse benchmark $(ARGS); else $(BIN)/reelhouse benchmark tiny --rounds 5 \
-		&& $(BIN)/reelhouse benchmark d0 --rounds 3 && $(BIN)/reelhouse benchmark --show; fi
+	@if [ -n "$(ARGS)" ]; then $(BIN)/reelhouse benchmark $(ARGS); \
+		else $(BIN)/reelhouse benchmark tiny d0 d2 && $(BIN)/reelhouse benchmark --show; fi
 
 lock: ## resolve requirements/*.lock anew from pyproject.toml
 	@requirements/lock.sh

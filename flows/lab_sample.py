@@ -15,17 +15,13 @@ from pathlib import Path
 
 from flows.benchmark_runs import say
 from flows.parameters import PROJECT
-from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
+from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED, SWITCHES
 from tasks.lab.store import benchmark_folders, lab_folder, read_benchmark, write_manifest, write_runs, write_stages
 
 SAMPLE = PROJECT / "data" / "sample"
-OF_FILMS = (
-    "requests", "answers", "clients", "requests-at-once", "pictures-at-once", "thumbnails", "inserts", "people",
-)  # fmt: skip
-"""Switches that D0 tells of, and the slip of D1: of fifty films, which have no seasons, others are worth nothing."""
 BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tiny", ()),
-    ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{name}" for name in OF_FILMS))),
+    ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{one.name}" for one in SWITCHES if "D0" in one.documents))),
     ("d2", ()),
     ("d3-calls", ()),
     ("d4", ()),

@@ -56,10 +56,6 @@ class Way:
         """Requests: the list of shows, the seasons of each show, the episodes of each season."""
         return 1 + shape.show_count * (1 + self.asks_seasons_twice + shape.season_count)
 
-    def repeated_call_count(self, shape: Shape) -> int:
-        """Requests that were made before, word for word."""
-        return shape.show_count * self.asks_seasons_twice
-
     def transaction_count(self, shape: Shape) -> int:
         """Transactions: one for all rows, or one for each and the empty one that the writer is called in."""
         return shape.row_count + 1 if self.insert == "rows" else 1

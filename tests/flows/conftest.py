@@ -19,12 +19,18 @@ from tests.flows.warm import Forker
 
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prefect server of ours, shared by all runs; nothing of it stays in the environment of the tests."""
+    """A Prefect server of ours, shared by all runs; nothing of it stays in the environment of the tests.
+
+    It keeps no feed of events, of which automations and a page of the UI live: half of its work, and no test asks for
+    it.
+    """
     with pytest.MonkeyPatch.context() as outer:
         for name in [name for name in os.environ if name.startswith("PREFECT_")]:
             outer.delenv(name)
         for name, value in lean(tmp_path_factory.mktemp("server-modules")).items():
             outer.setenv(name, value)
+        for service in ("EVENT_PERSISTER", "TRIGGERS"):
+            outer.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
         home = tmp_path_factory.mktemp("server")
         with serving(home) as server, pytest.MonkeyPatch.context() as inner:
             for name in [name for name in os.environ if name.startswith("PREFECT_")]:
