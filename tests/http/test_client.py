@@ -124,17 +124,23 @@ def test_an_address_without_a_host_is_refused():
 
 def test_requests_are_evenly_spaced():
     """
-    Twenty requests at 20 a second take 19 gaps of 50 ms, and do not come in a burst.
-    """
-    with Loopback(lambda *_: Say()) as server:
-        began = time.monotonic()
-        ask_many([f"{server.url}/{n}" for n in range(20)], rate_hz=20.0)
-        took_s = time.monotonic() - began
+    Twenty requests at 20 a second take 19 gaps of 50 ms, and do not come in a burst: five in a quarter of a second.
 
-    moments = sorted(h.at_s for h in server.heard)
-    windows = [sum(start <= m < start + 0.25 for m in moments) for start in moments]
-    assert took_s >= 0.95
-    assert max(windows) <= 8  # 5 by the pace; a loaded machine bunches a few
+    A machine that is busy otherwise holds some back and delivers them together, so there are four tries; a burst would
+    be one in each.
+    """
+    for _ in range(4):
+        with Loopback(lambda *_: Say()) as server:
+            began = time.monotonic()
+            ask_many([f"{server.url}/{n}" for n in range(20)], rate_hz=20.0)
+            took_s = time.monotonic() - began
+        moments = sorted(h.at_s for h in server.heard)
+        most = max(sum(start <= m < start + 0.25 for m in moments) for start in moments)
+        assert took_s >= 0.95
+        if most <= 8:
+            break
+
+    assert most <= 8
 
 
 def test_no_more_connections_than_allowed():
