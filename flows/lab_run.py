@@ -16,6 +16,7 @@ from flows.parameters import PROJECT
 from tasks.core.clock import utc_now
 from tasks.core.errors import RefreshError, Refused
 from tasks.core.units import printable
+from tasks.lab.newest import newest_with
 from tasks.lab.presets import PRESETS, chosen_profiles, preset
 from tasks.lab.profiles import ALL_BUT, BASELINE, ONLY, OPTIMIZED, SWITCHES, ablation
 from tasks.lab.replay import way_of
@@ -104,17 +105,21 @@ def show_results(data: Path, presets: Sequence[str] = ()) -> int:
     kept, refused = read_benchmarks(data)
     for reason in refused:
         print(f"reelhouse: left out: {printable(reason)}", file=sys.stderr)
-    for name in presets:
-        if not any(one.manifest.preset == name for one in kept):
-            of_it = f"{preset(name).name} in {printable(str(data))}"
-            raise Refused(f"no benchmark of {of_it} has ended; reelhouse benchmark {name} makes one")
+    if presets:
+        _print([_newest_of(kept, name, data) for name in presets])
+        return 0
     if not kept:
         raise Refused(f"no benchmark in {printable(str(data))} has ended; reelhouse benchmark makes one")
-    if presets:
-        _print([next(one for one in kept if one.manifest.preset == name) for name in presets])
-    else:
-        print(as_markdown(kept), end="", flush=True)
+    print(as_markdown(kept), end="", flush=True)
     return 0
+
+
+def _newest_of(kept: Sequence[Benchmark], name: str, data: Path) -> Benchmark:
+    found = newest_with(kept, name)
+    if found is None:
+        of_it = f"{preset(name).name} in {printable(str(data))}"
+        raise Refused(f"no benchmark of {of_it} has ended; reelhouse benchmark {name} makes one")
+    return found
 
 
 def _print(benchmarks: Sequence[Benchmark]) -> None:

@@ -12,6 +12,7 @@ from flows.lab_sample import BENCHMARKS
 from tasks.lab.profiles import overlay
 from tasks.lab.store import MANIFEST, Manifest, benchmark_folders, lab_folder, write_manifest, write_runs
 from tests.lab.test_compare import a_run, a_scope, scopes_of
+from tests.lab.test_store import a_manifest
 from tests.notebooks.execution import BASELINE_AND_OPTIMISED, PROJECT, charts, kept, outputs, words
 
 SAMPLE = PROJECT / "data" / "sample"
@@ -30,9 +31,8 @@ OF_DOCUMENTS = 2
 """Charts that show figures of documents, also where nothing was measured."""
 
 
-def a_manifest(preset: str, at: datetime, rounds: int, ran: Sequence[str], **facts: object) -> Manifest:
+def a_manifest_of(preset: str, at: datetime, rounds: int, ran: Sequence[str], **facts: object) -> Manifest:
     known = {
-        "benchmark_id": f"{preset}-{at:%Y%m%dT%H%M%S}",
         "preset": preset,
         "words": "made up",
         "started_at": at,
@@ -40,14 +40,10 @@ def a_manifest(preset: str, at: datetime, rounds: int, ran: Sequence[str], **fac
         "rounds": rounds,
         "order": list(ran) * rounds,
         "profiles": {profile: overlay(profile) for profile in ran},
-        "stand_in": {},
         "file_count": 50,
-        "input_hash": "same",
         "host": {"system": "Linux", "machine": "x86_64", "cores": 2, "python": "3.12.0"},
-        "versions": {},
-        "commit": None,
     }
-    return Manifest.model_validate(known | facts)
+    return a_manifest(f"{preset}-{at:%Y%m%dT%H%M%S}", **(known | facts))
 
 
 def a_benchmark(
@@ -68,7 +64,7 @@ def a_benchmark(
             scopes.append(a_scope(run_id, "refresh.run", wall_s))
             scopes.append(a_scope(run_id, "artwork.step", wall_s / 2))
             scopes.append(a_scope(run_id, "artwork.download", download_s, busy_s=download_s / 4, count=8))
-    manifest = a_manifest(preset, at, max(len(each_s) for each_s in walls_s.values()), list(walls_s), **facts)
+    manifest = a_manifest_of(preset, at, max(len(each_s) for each_s in walls_s.values()), list(walls_s), **facts)
     folder = lab_folder(data) / manifest.benchmark_id
     folder.mkdir(parents=True)
     write_runs(folder, rows, scopes_of(*scopes))
