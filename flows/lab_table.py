@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.benchmark_runs import table
 from flows.lab_stages import stages_table
-from tasks.core.units import human_size
+from tasks.core.units import human_duration, human_size
 from tasks.lab.claims import claims_beside
 from tasks.lab.compare import counts, end_to_end, scopes_side_by_side, switches_worth
 from tasks.lab.newest import commit_words, machine_words, round_count
@@ -65,7 +65,7 @@ def _head(manifest: Manifest, n: int) -> str:
         f"n = {n}{planned}{spread}.",
         *_ABOUT[manifest.measures],
         *(f"{profile}: {way_of(facts).words}." for profile, facts in _ways(manifest)),
-        f"{manifest.started_at:%-d %B %Y}; {machine_words(manifest)};",
+        f"{manifest.started_at:%-d %B %Y}{_took(manifest)}; {machine_words(manifest)};",
         f"{versions_words(manifest)}; commit {commit_words(manifest)}.",
     ]
     if n < 2:
@@ -73,6 +73,12 @@ def _head(manifest: Manifest, n: int) -> str:
     elif n < FEWEST_RUNS:
         lines.append(f"Nothing is called faster or slower below {FEWEST_RUNS} rounds.")
     return "\n".join(lines)
+
+
+def _took(manifest: Manifest) -> str:
+    if manifest.finished_at is None:
+        return ""
+    return f", {human_duration((manifest.finished_at - manifest.started_at).total_seconds())} in all"
 
 
 def versions_words(manifest: Manifest) -> str:

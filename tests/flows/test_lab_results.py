@@ -14,8 +14,9 @@ from flows.lab_results import as_markdown, growth, newest
 from flows.lab_run import show_results
 from flows.lab_table import as_markdown as one_as_markdown
 from tasks.core.errors import Refused
-from tasks.lab.store import Manifest, lab_folder, read_benchmark, read_benchmarks, write_manifest, write_runs
+from tasks.lab.store import lab_folder, read_benchmark, read_benchmarks, write_manifest, write_runs
 from tests.lab.test_compare import a_run, a_scope, scopes_of
+from tests.lab.test_store import a_manifest
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOST: dict[str, Any] = {
@@ -43,23 +44,16 @@ def a_benchmark(
     walls_s = {profile: walls for profile, walls in ((base, base_s), ("optimized", other_s)) if walls}
     known = {"host": HOST, "file_count": 50, "profiles": {profile: {} for profile in walls_s}}
     at = NOON + timedelta(hours=hour)
-    manifest = Manifest.model_validate(
-        {
-            "benchmark_id": f"{preset}-{hour}",
-            "preset": preset,
-            "words": "made up",
-            "started_at": at,
-            "finished_at": at,
-            "rounds": max(len(base_s), len(other_s)),
-            "order": list(walls_s),
-            "stand_in": {},
-            "input_hash": "same",
-            "versions": VERSIONS,
-            "commit": "0123456789abcdef",
-            **known,
-            **facts,
-        }
-    )
+    about = {
+        "preset": preset,
+        "started_at": at,
+        "finished_at": at,
+        "rounds": max(len(base_s), len(other_s)),
+        "order": list(walls_s),
+        "versions": VERSIONS,
+        "commit": "0123456789abcdef",
+    }
+    manifest = a_manifest(f"{preset}-{hour}", **(about | known | facts))
     folder = lab_folder(data) / manifest.benchmark_id
     rows = [
         a_run(
@@ -257,12 +251,13 @@ def test_all_tables_of_one_preset_can_be_shown_again(tmp_path, capsys):
     Those of the newest benchmark of it, as they were printed when it was made; of a preset never run it says so.
     """
     a_benchmark(tmp_path, "d2", [6.0], [3.0])
-    newer = a_benchmark(tmp_path, "d2", [8.0], [3.0], hour=1)
+    newer = a_benchmark(tmp_path, "d2", [8.0], [3.0], hour=1, finished_at=NOON + timedelta(hours=1, minutes=16))
 
     assert 0 == show_results(tmp_path, ["d2"])
 
     printed = capsys.readouterr().out
     assert one_as_markdown(read_benchmark(newer)) in printed
+    assert "5 January 2026, 16 min 0 s in all; Linux" in printed
     assert str(newer.name) in printed
     with pytest.raises(Refused, match=r"no benchmark of d4 .* reelhouse benchmark d4 makes one"):
         show_results(tmp_path, ["d4"])
