@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from flows.benchmark_runs import say
 from flows.lab_library import made_library
 from flows.lab_ready import must_be_ready
 from flows.lab_scratch import scratch_folder
-from flows.lab_stages import keep_stages
 from flows.lab_subjects import Refreshes, Replays, Subject
 from flows.lab_table import as_markdown
 from flows.parameters import PROJECT
@@ -39,6 +38,7 @@ from tasks.lab.inputs import commit, commit_of_all, host_class, versions
 from tasks.lab.presets import Preset, chosen_profiles, preset
 from tasks.lab.store import (
     Manifest,
+    MeasuredRun,
     keep_run,
     lab_folder,
     new_id,
@@ -46,7 +46,6 @@ from tasks.lab.store import (
     write_manifest,
     write_runs,
 )
-from tasks.schema.lab import LabScopes
 from tasks.standin.running import StandInProcess
 from tasks.standin.server import StandInOptions
 
@@ -87,27 +86,18 @@ def benchmark(presets: list[str], data: str, rounds: int = ROUNDS, profiles: tup
 
 @dataclass
 class _Measured:
-    """What a benchmark has measured so far."""
+    """What a benchmark has measured so far, on disk after every run."""
 
     folder: Path
     rows: list[dict[str, Any]] = field(default_factory=list)
-    scopes: list[pl.DataFrame] = field(default_factory=lambda: [LabScopes.frame()])
+    runs: list[MeasuredRun] = field(default_factory=list)
 
-    def add(self, row: dict[str, Any], scopes: pl.DataFrame) -> None:
-        self.rows.append(row)
-        self.scopes.append(scopes)
-        write_runs(self.folder, self.rows, pl.concat(self.scopes))
-
-    @contextmanager
-    def keeping_stages(self) -> Iterator[None]:
-        """Store the stages of what was measured in the block, also where that is stopped."""
-        try:
-            yield
-        except BaseException:
-            with suppress(RefreshError):  # what has stopped it is what people are told
-                keep_stages(self.folder)
-            raise
-        keep_stages(self.folder)
+    def add(self, run: MeasuredRun, known: Mapping[str, Any]) -> None:
+        """Keep a run; ``known`` is what the benchmark knows of it: the other columns of ``LabRuns``."""
+        self.rows.append({**known, **run.row})
+        self.runs.append(run)
+        scopes = pl.concat([one.scopes for one in self.runs])
+        write_runs(self.folder, self.rows, scopes, pl.concat([one.stages for one in self.runs]))
 
 
 def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, Mapping[str, Any]]) -> Path:
@@ -134,7 +124,6 @@ def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, M
     write_manifest(measured.folder, manifest)
     settings: dict[str, Mapping[str, Any]] = {}
     with (
-        measured.keeping_stages() if manifest.measures == "refreshes" else nullcontext(),
         _service(wanted, subject.options) as (service, token),
         scratch_folder(data) as scratch,
     ):
@@ -143,13 +132,14 @@ def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, M
             for profile, folder in folders.items():
                 say(f"{wanted.name}, round {number} of {rounds}: {profile}")
                 for is_warm in subject.turns:
-                    row, scopes = measure(
+                    run = measure(
                         profile, number, is_warm, subject, profiles[profile], folder, token=token, service=service
                     )
-                    keep_run(measured.folder, folder, row["run_id"])
+                    run_id = run.row["run_id"]
+                    keep_run(measured.folder, folder, run_id)
                     known = {"benchmark_id": manifest.benchmark_id, "preset": wanted.name, "profile": profile}
-                    measured.add({**known, "round": number, "is_warm": is_warm, **row}, scopes)
-                    settings.setdefault(profile, subject.settings_had(folder, row["run_id"]))
+                    measured.add(run, {**known, "round": number, "is_warm": is_warm})
+                    settings.setdefault(profile, subject.settings_had(folder, run_id))
             compare_tables(folders, measured.folder)
             for folder in folders.values():
                 shutil.rmtree(folder)
@@ -188,8 +178,8 @@ def measure(
     *,
     token: str,
     service: str | None,
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Measure once and give the rows.
+) -> MeasuredRun:
+    """Measure once.
 
     Raises:
         RefreshFailed: it did not complete.

@@ -12,10 +12,12 @@ import polars as pl
 
 from flows.benchmark_refresh import measured_flow_run
 from flows.benchmark_runs import Run, program
+from flows.lab_stages import stages_of
 from flows.run import quieten_prefect
 from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
 from tasks.core.settings import Settings
+from tasks.lab.store import MeasuredRun
 from tasks.schema.lab import LabScopes
 from tasks.schema.titles import Titles
 from tasks.standin.faults import Entry, RequestLog
@@ -40,10 +42,8 @@ def refresh_in_process(root: str, settings: Mapping[str, Any]) -> Run:
     return replace(run, item_count=record["file_count"], found={"run_id": record["run_id"]})
 
 
-def measured_refresh(
-    root: str, settings: Mapping[str, Any], *, token: str, service: str | None
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Refresh ``root`` in a process of its own; returns the columns of ``LabRuns`` that it knows, and ``LabScopes``.
+def measured_refresh(root: str, settings: Mapping[str, Any], *, token: str, service: str | None) -> MeasuredRun:
+    """Refresh ``root`` in a process of its own.
 
     Args:
         settings: all settings of the run, as the model takes them; with the data folder.
@@ -80,7 +80,7 @@ def measured_refresh(
         **counts_of_service(log),
         **counts_of_timings(timings),
     }
-    return row, scopes_of(timings, run_id)
+    return MeasuredRun(row, scopes_of(timings, run_id), stages_of(timings, run_id))
 
 
 def counts_of_service(log: RequestLog) -> dict[str, int]:

@@ -94,7 +94,7 @@ def growth(chosen: Sequence[Benchmark]) -> pl.DataFrame:
 
     Benchmarks of another kind of machine than the newest of them are left out.
 
-    Columns: ``kind`` (the presets), ``profile, exponent, low, high, run_count, verdict``; as
+    Columns: ``kind`` (the presets, with the rounds of each), ``profile, exponent, low, high, run_count, verdict``; as
     :func:`tasks.timings.history.scaling` tells them.
     """
     rows = []
@@ -107,7 +107,7 @@ def growth(chosen: Sequence[Benchmark]) -> pl.DataFrame:
                 continue
             first = pl.concat([one.runs for one in of_profile]).filter(profile=profile, is_warm=False)
             found = scaling(first.select("file_count", "wall_s").iter_rows())
-            kind = ", ".join(one.manifest.preset for one in of_profile)
+            kind = ", ".join(f"{one.manifest.preset} (n = {round_count(one.runs)})" for one in of_profile)
             told = {"exponent": found.exponent, "low": found.low, "high": found.high, "run_count": found.run_count}
             rows.append({"kind": kind, "profile": profile, **told, "verdict": found.verdict})
     numbers = dict.fromkeys(("exponent", "low", "high"), pl.Float64)
@@ -181,4 +181,9 @@ def _growth(grown: pl.DataFrame) -> str:
         )
         for row in grown.to_dicts()
     ]
-    return table(("presets", "profile", "runs", "exponent", "a first refresh grows"), rows)
+    told = table(("presets", "profile", "runs", "exponent", "a first refresh grows"), rows)
+    once = "" if not grown["kind"].str.contains("(n = 1)", literal=True).any() else f"\n\n{_RUN_ONCE}"
+    return f"{told}{once}"
+
+
+_RUN_ONCE = "Where a size was run once (n = 1), the interval does not hold how much its runs differ."

@@ -16,7 +16,7 @@ from pathlib import Path
 from flows.benchmark_runs import say
 from flows.parameters import PROJECT
 from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED, SWITCHES
-from tasks.lab.store import benchmark_folders, lab_folder, read_benchmark, write_manifest, write_runs, write_stages
+from tasks.lab.store import benchmark_folders, lab_folder, read_benchmark, write_manifest, write_runs
 
 SAMPLE = PROJECT / "data" / "sample"
 BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -57,9 +57,7 @@ def keep(benchmark: Path, target: Path) -> Path:
     whole = read_benchmark(benchmark)
     folder = lab_folder(target) / whole.manifest.benchmark_id
     folder.mkdir(parents=True, exist_ok=True)
-    write_runs(folder, whole.runs.to_dicts(), whole.scopes)
-    if whole.stages.height:
-        write_stages(folder, whole.stages)
+    write_runs(folder, whole.runs.to_dicts(), whole.scopes, whole.stages)
     write_manifest(folder, whole.manifest)
     return folder
 

@@ -1,34 +1,20 @@
-"""What the stages of measured runs took of the machine: stored with a benchmark, and as a table for people."""
+"""What the stages of measured runs took of the machine: as rows of a benchmark, and as a table for people."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
 import polars as pl
 
 from flows.benchmark_runs import table
 from tasks.core.units import human_size
-from tasks.lab.store import Benchmark, read_benchmark, write_stages
+from tasks.lab.store import Benchmark
 from tasks.schema.lab import LabStages
-from tasks.timings import read_timings
 from tasks.timings.by_stage import NETWORK, REST, stages
 
 LEAST_SHARE_RATIO = 0.01
 """Stages that take less of the time and of the CPU time of every profile are left out."""
-
-
-def keep_stages(folder: Path) -> None:
-    """Store what the stages of every run took, by the timings that the benchmark in ``folder`` keeps.
-
-    Raises:
-        Refused: there is no benchmark.
-        StorageFull: the disk is full.
-    """
-    found = read_benchmark(folder)
-    of_runs = [stages_of(read_timings(found.timings, run_id), run_id) for run_id in found.runs["run_id"]]
-    write_stages(folder, pl.concat([LabStages.frame(), *of_runs]))
 
 
 def stages_of(timings: pl.DataFrame, run_id: str) -> pl.DataFrame:

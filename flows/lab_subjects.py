@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-import polars as pl
 
 from flows.benchmark_runs import program
 from flows.lab_library import MadeLibrary
@@ -20,6 +19,7 @@ from tasks.core.layout import DataFolder
 from tasks.core.secrets import VARIABLES
 from tasks.lab.presets import Preset
 from tasks.lab.profiles import nested
+from tasks.lab.store import MeasuredRun
 from tasks.standin.generated import FIRST_SHOW_ID, ShowShape
 from tasks.standin.running import StandInAt
 from tasks.standin.server import StandInOptions
@@ -42,10 +42,8 @@ class Subject(Protocol):
     options: StandInOptions
     """Of the service that is asked."""
 
-    def measure(
-        self, settings: Mapping[str, Any], data_dir: Path, *, token: str, service: str | None
-    ) -> tuple[dict[str, Any], pl.DataFrame]:
-        """One measured run: the columns of ``LabRuns`` that it knows, and ``LabScopes``.
+    def measure(self, settings: Mapping[str, Any], data_dir: Path, *, token: str, service: str | None) -> MeasuredRun:
+        """One measured run.
 
         Raises:
             SystemExit: it failed.
@@ -74,9 +72,7 @@ class Refreshes:
             image_latency_s=preset.image_latency_s,
         )
 
-    def measure(
-        self, settings: Mapping[str, Any], data_dir: Path, *, token: str, service: str | None
-    ) -> tuple[dict[str, Any], pl.DataFrame]:
+    def measure(self, settings: Mapping[str, Any], data_dir: Path, *, token: str, service: str | None) -> MeasuredRun:
         """One refresh."""
         place = {"data_dir": str(data_dir)} | ({"scrape.base_url": f"{service}/3"} if service else {})
         return measured_refresh(self._folder, nested({**settings, **place}), token=token, service=service)
@@ -110,10 +106,8 @@ class Replays:
             latency_s=preset.latency_s,
         )
 
-    def measure(
-        self, settings: Mapping[str, Any], data_dir: Path, *, token: str, service: str | None
-    ) -> tuple[dict[str, Any], pl.DataFrame]:
-        """One replay."""
+    def measure(self, settings: Mapping[str, Any], data_dir: Path, *, token: str, service: str | None) -> MeasuredRun:
+        """One replay; it has no stages."""
         assert service is not None
         return _measured_replay(settings, self._show_ids, data_dir=data_dir, token=token, service=service)
 
@@ -124,7 +118,7 @@ class Replays:
 
 def _measured_replay(
     way: Mapping[str, Any], show_ids: Sequence[int], *, data_dir: Path, token: str, service: str
-) -> tuple[dict[str, Any], pl.DataFrame]:
+) -> MeasuredRun:
     request = {"service": service, "show_ids": list(show_ids), "way": dict(way), "data_dir": str(data_dir)}
     standin = StandInAt(service)
     standin.clear()
@@ -141,4 +135,4 @@ def _measured_replay(
         **counts_of_service(standin.requests()),
         **counts_of_timings(timings),
     }
-    return row, scopes_of(timings, run_id)
+    return MeasuredRun(row, scopes_of(timings, run_id))

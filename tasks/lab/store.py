@@ -6,7 +6,7 @@
         manifest.json        what was run, on what, with what: enough to run it again
         runs.parquet         one row a measured run (LabRuns)
         scopes.parquet       how long the scopes of each took (LabScopes)
-        stages.parquet       what the stages of each took of the machine (LabStages); not in older ones
+        stages.parquet       what the stages of each took of the machine (LabStages); not of replays, nor in older ones
         timings/run_id=.../  the timings of all runs, as a refresh keeps them
         runs/<run_id>.json   the records of all runs
 """
@@ -62,6 +62,18 @@ class Manifest(BaseModel):
 
 
 @dataclass(frozen=True)
+class MeasuredRun:
+    """One run of a benchmark, just measured."""
+
+    row: Mapping[str, Any]
+    """The columns of ``LabRuns`` that the run itself tells."""
+    scopes: pl.DataFrame
+    """``LabScopes``."""
+    stages: pl.DataFrame = field(default_factory=LabStages.frame)
+    """``LabStages``."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """A benchmark as it was stored."""
 
@@ -99,8 +111,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     atomic.write_bytes(folder / MANIFEST, manifest.model_dump_json(indent=2).encode())
 
 
-def write_runs(folder: Path, runs: Sequence[Mapping[str, Any]], scopes: pl.DataFrame) -> None:
+def write_runs(
+    folder: Path, runs: Sequence[Mapping[str, Any]], scopes: pl.DataFrame, stages: pl.DataFrame | None = None
+) -> None:
     """Write what was measured so far; it takes the place of what was written before.
+
+    Args:
+        runs: rows of ``LabRuns``.
+        scopes: ``LabScopes``.
+        stages: ``LabStages``; without a row there is no file of them.
 
     Raises:
         KeyError, TypeError, pandera.errors.SchemaError: the rows are none of these tables; our bug.
@@ -108,16 +127,8 @@ def write_runs(folder: Path, runs: Sequence[Mapping[str, Any]], scopes: pl.DataF
     """
     _write(folder / RUNS, LabRuns, LabRuns.frame(runs))
     _write(folder / SCOPES, LabScopes, LabScopes.fitted(scopes))
-
-
-def write_stages(folder: Path, stages: pl.DataFrame) -> None:
-    """Write the stages of all runs so far; they take the place of those that were written before.
-
-    Raises:
-        ValueError, pandera.errors.SchemaError: the rows are none of ``LabStages``; our bug.
-        StorageFull: the disk is full.
-    """
-    _write(folder / STAGES, LabStages, LabStages.fitted(stages))
+    if stages is not None and stages.height:
+        _write(folder / STAGES, LabStages, LabStages.fitted(stages))
 
 
 def _write(path: Path, table: type[Table], frame: pl.DataFrame) -> None:

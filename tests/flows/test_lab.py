@@ -7,7 +7,6 @@ import json
 import platform
 import shutil
 import zipfile
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,24 +15,24 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.lab import RefreshFailed, _Measured, compare_tables
+from flows.lab import _Measured, compare_tables
 from flows.lab_library import made_library
 from flows.lab_refresh import attributed_ratio, counts_of_service, counts_of_timings
 from flows.lab_run import profiles_of, what_there_is
 from flows.lab_table import as_markdown
 from tasks.core.layout import DataFolder
-from tasks.core.stopwatch import span
 from tasks.lab.budget import exceeded, measures, read_budgets
 from tasks.lab.compare import end_to_end, scopes_side_by_side, unshared_scopes
 from tasks.lab.equality import TablesDiffer
 from tasks.lab.presets import Preset
 from tasks.lab.profiles import SWITCHES
-from tasks.lab.store import Benchmark, benchmark_folders, read_benchmark, write_manifest
+from tasks.lab.store import Benchmark, MeasuredRun, benchmark_folders, read_benchmark, write_manifest
+from tasks.schema.lab import LabStages
 from tasks.schema.timings import Timings
 from tasks.standin.faults import Entry, RequestLog
-from tasks.timings import read_timings, recording
+from tasks.timings import read_timings
 from tests.flows.house import TOKEN, Done, a_house
-from tests.lab.test_compare import a_run, scopes_of
+from tests.lab.test_compare import a_run, a_scope, scopes_of
 from tests.lab.test_store import a_manifest
 from tests.report.a_library import make_warehouse, the_library
 
@@ -202,30 +201,22 @@ def test_other_tables_end_the_benchmark(tmp_path):
     assert {"baseline.duckdb", "optimized.duckdb"} <= {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, RefreshFailed, None])
-def test_stages_are_kept_where_a_benchmark_is_stopped(tmp_path, stopped_by):
+def test_what_is_measured_is_on_disk_after_every_run(tmp_path):
     """
-    Those of the run that was measured before, by Ctrl-C or a refresh that failed, as where it comes to its end.
+    Runs, scopes and stages: a benchmark that is killed, or stopped by a refresh that fails, has those of before.
     """
-    measured = _Measured(tmp_path)
     write_manifest(tmp_path, a_manifest())
+    measured, stored = _Measured(tmp_path), []
 
-    with pytest.raises(stopped_by) if stopped_by else nullcontext(), measured.keeping_stages():
-        with recording(DataFolder(tmp_path).timings, "baseline-1", 3600.0), span("refresh.run"), span("probe.step"):
-            pass
-        measured.add(a_run("baseline", 2.0), scopes_of())
-        if stopped_by:
-            raise stopped_by
+    for number in (1, 2):
+        run_id = f"baseline-{number}"
+        stages = LabStages.frame([{"run_id": run_id, "stage": "probe", "step_count": 1}])
+        run = MeasuredRun(a_run("baseline", 2.0, number=number), scopes_of(a_scope(run_id, "probe.step", 1.0)), stages)
+        measured.add(run, {})
+        found = read_benchmark(tmp_path)
+        stored.append([frame["run_id"].to_list() for frame in (found.runs, found.scopes, found.stages)])
 
-    assert "probe" in read_benchmark(tmp_path).stages["stage"].to_list()
-
-
-def test_a_benchmark_that_is_stopped_before_its_first_run_says_why(tmp_path):
-    """
-    Not that it has no stages.
-    """
-    with pytest.raises(RefreshFailed), _Measured(tmp_path).keeping_stages():
-        raise RefreshFailed
+    assert [[["baseline-1"]] * 3, [["baseline-1", "baseline-2"]] * 3] == stored
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_blocks_of_a_server_are_not_asked_for_whom_nobody_is_to_be_asked(watched
     """
     films = str(next(folder for folder in sorted((toy_library / "Movies").iterdir()) if folder.is_dir()))
 
-    row, _ = measured_refresh(films, some_settings(tmp_path / "lab", watched), token="", service=None)
+    row = measured_refresh(films, some_settings(tmp_path / "lab", watched), token="", service=None).row
     by_the_lab = watched.requests().entries
     program("refresh_on_server", {"root": films, "settings": some_settings(tmp_path / "own", watched)})
 

@@ -11,13 +11,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from flows.lab import compare_tables
+from flows.lab import _Measured, compare_tables
 from flows.lab_subjects import Replays
 from flows.lab_table import as_markdown
 from tasks.core.layout import DataFolder
 from tasks.lab.presets import Preset
 from tasks.lab.replay import TRIAL_SCOPE
-from tasks.lab.store import Benchmark, Manifest, read_benchmark, write_manifest, write_runs
+from tasks.lab.store import Benchmark, Manifest, read_benchmark, write_manifest
 from tasks.standin.catalogue import Catalogue
 from tasks.standin.faults import Fault
 from tasks.standin.generated import ShowShape
@@ -40,16 +40,13 @@ def replayed(tmp_path_factory) -> tuple[Benchmark, dict[str, Path]]:
     """The three ways once each, by processes of their own against a stand-in, stored as a benchmark is."""
     place = tmp_path_factory.mktemp("replay")
     subject = small_replays()
-    rows, scopes, folders = [], [], {}
+    measured, folders = _Measured(place / "b"), {}
     with StandInProcess(subject.options) as service:
         for profile in SMALL.profiles:
             folders[profile] = place / profile
-            row, of_run = subject.measure(
-                SMALL.settings_of(profile), folders[profile], token=TOKEN, service=service.url
-            )
+            run = subject.measure(SMALL.settings_of(profile), folders[profile], token=TOKEN, service=service.url)
             known = {"benchmark_id": "b", "preset": SMALL.name, "profile": profile, "round": 1, "is_warm": False}
-            rows.append(known | row)
-            scopes.append(of_run)
+            measured.add(run, known)
     manifest = Manifest(
         benchmark_id="b",
         preset=SMALL.name,
@@ -66,10 +63,8 @@ def replayed(tmp_path_factory) -> tuple[Benchmark, dict[str, Path]]:
         versions=dict.fromkeys(("reelhouse", "prefect", "polars", "duckdb"), "1"),
         commit=None,
     )
-    folder = place / "b"
-    write_manifest(folder, manifest)
-    write_runs(folder, rows, scopes[0].vstack(scopes[1]).vstack(scopes[2]))
-    return read_benchmark(folder), folders
+    write_manifest(measured.folder, manifest)
+    return read_benchmark(measured.folder), folders
 
 
 def run_of(benchmark: Benchmark, profile: str) -> dict[str, Any]:

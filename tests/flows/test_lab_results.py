@@ -189,12 +189,28 @@ def test_time_that_grows_with_the_square_of_the_files_is_seen(tmp_path):
 
     grown = growth(newest(read_benchmarks(tmp_path)[0]))
 
-    assert [("1k, 10k", "baseline", 6), ("1k, 10k", "optimized", 6)] == list(
+    kind = "1k (n = 3), 10k (n = 3)"
+    assert [(kind, "baseline", 6), (kind, "optimized", 6)] == list(
         grown.select("kind", "profile", "run_count").iter_rows()
     )
     assert [2.0, 1.0] == pytest.approx(grown["exponent"].to_list())
     assert grown["verdict"].to_list()[0].startswith("more than in step")
-    assert "| 1k, 10k | baseline | 6 | 2.00 (2.00-2.00) |" in as_markdown(read_benchmarks(tmp_path)[0])
+    told = as_markdown(read_benchmarks(tmp_path)[0])
+    assert f"| {kind} | baseline | 6 | 2.00 (2.00-2.00) |" in told
+    assert "run once" not in told
+
+
+def test_a_size_that_was_run_once_is_told_beside_its_growth(tmp_path):
+    """
+    Four rounds of 1k and one of 10k are five runs, but nobody knows how long another one of 10k would take.
+    """
+    a_benchmark(tmp_path, "1k", [2.0] * 4, [2.0] * 4, file_count=1_000)
+    a_benchmark(tmp_path, "10k", [20.0], [20.0], file_count=10_000)
+
+    told = as_markdown(read_benchmarks(tmp_path)[0])
+
+    assert "| 1k (n = 4), 10k (n = 1) | optimized | 5 | 1.00 (1.00-1.00) |" in told
+    assert "Where a size was run once (n = 1), the interval does not hold how much its runs differ." in told
 
 
 def test_one_way_alone_is_told_without_a_comparison(tmp_path):
@@ -207,8 +223,8 @@ def test_one_way_alone_is_told_without_a_comparison(tmp_path):
     told = as_markdown(read_benchmarks(tmp_path)[0])
 
     assert "| 1k | first | 1,000 | not run | 2.00 s (2.00-2.00) |  | 3 |  | 2026-01-05, 0123456789 |" in told
-    assert "| 1k, 10k | optimized | 6 | 1.00 (1.00-1.00) |" in told
-    assert "| 1k, 10k | baseline |" not in told
+    assert "| 1k (n = 3), 10k (n = 3) | optimized | 6 | 1.00 (1.00-1.00) |" in told
+    assert "| baseline | 6 |" not in told
     of_one = one_as_markdown(read_benchmark(folder))
     assert "| whole runs | optimized |\n| --- | --- |\n| first refresh | 2.00 s (2.00-2.00) |" in of_one
     assert "| counted in a first refresh | optimized |" in of_one
@@ -226,7 +242,7 @@ def test_too_few_runs_and_other_machines_tell_no_growth(tmp_path):
 
     grown = growth(newest(read_benchmarks(tmp_path)[0]))
 
-    assert {("10k, 100k", 4, None)} == set(grown.select("kind", "run_count", "exponent").iter_rows())
+    assert {("10k (n = 2), 100k (n = 2)", 4, None)} == set(grown.select("kind", "run_count", "exponent").iter_rows())
     assert {"cannot be told: 4 runs with work; it takes 5"} == set(grown["verdict"])
 
 

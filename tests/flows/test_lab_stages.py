@@ -7,12 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.lab_stages import keep_stages, stages_table
-from tasks.core.layout import DataFolder
+from flows.lab_stages import stages_of, stages_table
 from tasks.core.stopwatch import record_value, span
-from tasks.lab.store import Benchmark, read_benchmark, write_manifest, write_runs
+from tasks.lab.store import Benchmark
 from tasks.schema.lab import LabStages
-from tasks.timings.store import recording
+from tasks.timings import read_timings, recording
 from tests.lab.test_compare import a_run, runs_of, scopes_of
 from tests.lab.test_store import a_manifest
 
@@ -97,20 +96,17 @@ def test_a_benchmark_without_stages_has_no_table():
     assert "" == stages_table(a_benchmark())
 
 
-def test_what_is_stored_comes_from_the_timings_that_are_kept(tmp_path):
+def test_the_stages_of_a_run_come_from_its_timings(tmp_path):
     """
-    Of every run that has timings: a step, and what the machine said meanwhile. A run without timings has no rows.
+    A step, and what the machine said meanwhile.
     """
-    with recording(DataFolder(tmp_path).timings, "baseline-1", 3600.0), span("refresh.run"):
+    with recording(tmp_path, "baseline-1", 3600.0), span("refresh.run"):
         record_value("resources.memory", 7 * MIB, unit="byte", whose="run")
         with span("probe.step") as step:
             step.note(cpu_s=0.25)
-    write_manifest(tmp_path, a_manifest())
-    write_runs(tmp_path, [a_run("baseline", 2.0), a_run("optimized", 1.0)], scopes_of())
 
-    keep_stages(tmp_path)
+    found = stages_of(read_timings(tmp_path, "baseline-1"), "baseline-1")
 
-    found = read_benchmark(tmp_path).stages
     assert {"baseline-1"} == set(found["run_id"])
     assert [("probe", 1, 0.25, 7 * MIB)] == found.filter(pl.col("step_count") > 0).select(
         "stage", "step_count", "cpu_s", "peak_bytes"

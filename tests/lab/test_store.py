@@ -18,7 +18,6 @@ from tasks.lab.store import (
     read_benchmarks,
     write_manifest,
     write_runs,
-    write_stages,
 )
 from tasks.schema.lab import LabStages
 from tests.lab.test_compare import a_run, a_scope, scopes_of
@@ -71,7 +70,7 @@ def test_stages_come_back(tmp_path):
     before = read_benchmark(tmp_path).stages
     rows = [{"run_id": "baseline-1", "stage": "probe", "step_count": 2, "busy_s": 1.0, "cpu_s": 0.5}]
 
-    write_stages(tmp_path, LabStages.frame(rows))
+    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of(), LabStages.frame(rows))
 
     assert before.equals(LabStages.frame())
     assert [("baseline-1", "probe", 2, 1.0, 0.5, None)] == read_benchmark(tmp_path).stages.rows()
@@ -82,8 +81,8 @@ def test_stages_that_are_cut_off_are_refused(tmp_path):
     Half a file is not the same as none.
     """
     write_manifest(tmp_path, a_manifest())
-    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of())
-    write_stages(tmp_path, LabStages.frame())
+    rows = [{"run_id": "baseline-1", "stage": "probe", "step_count": 2, "busy_s": 1.0, "cpu_s": 0.5}]
+    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of(), LabStages.frame(rows))
     whole = (tmp_path / "stages.parquet").read_bytes()
     (tmp_path / "stages.parquet").write_bytes(whole[: len(whole) // 2])
 
