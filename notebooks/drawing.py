@@ -96,7 +96,7 @@ def is_sample(data: DataFolder) -> bool:
 
 def show_as(pictures: str) -> None:
     """Draw charts as ``png``, ``svg`` (both on this computer) or ``html`` (interactive, with scripts from the web)."""
-    alt.renderers.enable(pictures, scale_factor=1.5)
+    alt.renderers.enable(pictures, **({} if pictures == "html" else {"scale_factor": 1.5}))
 
 
 def tell(words: str) -> None:
@@ -105,9 +105,9 @@ def tell(words: str) -> None:
 
 
 def draw(rows: pl.DataFrame, chart: alt.TopLevelMixin, title: str, otherwise: str) -> None:
-    """Show a chart, or say why there is none."""
+    """Show a chart, or say why there is none; where it is interactive, each mark tells its row."""
     if rows.height:
-        display(chart.properties(title=title))
+        display(chart.properties(title=title).configure_mark(tooltip=alt.TooltipContent("data")))
     else:
         tell(f"*{title}: {otherwise}*")
 

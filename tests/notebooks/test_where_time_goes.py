@@ -162,6 +162,16 @@ def test_awkward_names_stay_on_their_line(on_known):
     assert 5 == drawn.count(".mkv")
 
 
+def test_interactive_charts_tell_the_rows_of_their_marks(run_notebook):
+    """
+    As Vega-Lite's specification has it: ``config.mark.tooltip.content`` is ``data`` for all fields of a row.
+    """
+    drawn = outputs(run_notebook(WHERE_TIME_GOES, DATA=str(SAMPLE), PICTURES="html"), "text/html")
+
+    assert len(TITLES) == len(drawn)
+    assert all('"mark": {"tooltip": {"content": "data"}}' in page for page in drawn)
+
+
 def test_a_run_can_be_chosen(run_notebook, data):
     """
     RUN names an older run, here one that was cut off: it has no record and no memory, and says so.
