@@ -9,13 +9,13 @@ from itertools import groupby
 import polars as pl
 
 from flows.benchmark_runs import table
-from flows.lab_table import claims_table, estimate, times, versions_words
+from flows.lab_table import TIMED, claims_table, estimate, times, versions_words
 from tasks.core.errors import Refused
-from tasks.lab.claims import claims_beside, flagged_in_d1
+from tasks.lab.claims import CLAIMS, claims_beside, flagged_in_d1
 from tasks.lab.compare import end_to_end
 from tasks.lab.newest import commit_words, is_same_machine, machine_words, newest_with, round_count
 from tasks.lab.presets import PRESETS, Preset, preset
-from tasks.lab.profiles import BASELINE, OPTIMIZED
+from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
 from tasks.lab.statistics import interval_words
 from tasks.lab.store import Benchmark
 from tasks.timings.history import scaling
@@ -36,7 +36,7 @@ def as_markdown(kept: Sequence[Benchmark]) -> str:
         _about([*chosen, *others]),
         claims_table(claims),
         *(_from(one, claims) for one in others),
-        _without_a_row(grown.height > 0),
+        _without_a_row(claims, has_growth=grown.height > 0),
         _flagged(),
         "### Whole runs",
         _whole(chosen),
@@ -60,7 +60,11 @@ def newest(kept: Sequence[Benchmark]) -> list[Benchmark]:
 
 def _about(used: Sequence[Benchmark]) -> str:
     """On what was measured, and what the intervals are."""
-    lines = ["First refreshes, or replays of calls and writes; rounds in turn, and their median."]
+    lines = [
+        "First refreshes, or replays of calls and writes; rounds in turn, and their median.",
+        "A ratio is the median of the ratios of each round, not the ratio of the medians.",
+        TIMED,
+    ]
     several = sorted({round_count(one.runs) for one in used} - {1})
     lines += [f"In brackets, where n = {n}: the {interval_words(n)}." for n in several]
     of_place: dict[str, list[str]] = {}
@@ -80,12 +84,20 @@ def _from(one: Benchmark, claims: pl.DataFrame) -> str:
     return f"From a benchmark of {about.preset} of {about.started_at:%Y-%m-%d}, {commit_words(about)}: {which}."
 
 
-def _without_a_row(has_growth: bool) -> str:
+def _without_a_row(claims: pl.DataFrame, *, has_growth: bool) -> str:
+    """What answers the claims that no pair of profiles can, and those that have not been measured."""
     grown = "the last table here" if has_growth else "which takes benchmarks of two presets that differ in nothing else"
+    measured = set(claims.select("document", "said").iter_rows())
+    missing = [
+        f"{one.document}: {one.said} (`reelhouse benchmark {one.preset}{' --ablation' * one.base.startswith(ALL_BUT)}`)"
+        for one in CLAIMS
+        if (one.document, one.said) not in measured
+    ]
     return (
-        "Two claims have no row. D2 says that time grows in step with the files: what ours does is told by growth, "
-        f"{grown}. D4 aims at 99.9 % reliability: `reelhouse budgets --only faults` counts what becomes of every item "
-        "where one in twenty goes wrong."
+        "Claims without a row: D2 says that time grows in step with the files, and that calls limit it, not "
+        f"processing: what ours does is told by growth, {grown}, and by the scopes of d0. D4 aims at 99.9 % "
+        "reliability: `reelhouse budgets --only faults` counts what becomes of every item where one in twenty goes "
+        "wrong." + (f"\nNot measured yet: {'; '.join(missing)}." if missing else "")
     )
 
 

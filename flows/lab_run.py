@@ -23,6 +23,7 @@ from tasks.lab.replay import way_of
 from tasks.lab.store import Benchmark, lab_folder, read_benchmark, read_benchmarks
 
 LAB_DATA = PROJECT / "data" / "bench"
+SAMPLE = PROJECT / "data" / "sample"
 
 
 def profiles_of(named: Sequence[str], *, is_ablation: bool) -> tuple[str, ...]:
@@ -93,7 +94,9 @@ def run_lab(presets: Sequence[str], data: Path, *, rounds: int, profiles: Sequen
 
 
 def show_results(data: Path, presets: Sequence[str] = ()) -> int:
-    """Print what the benchmarks of ``data`` say together, or all tables of the newest of each of ``presets``.
+    """Print what the benchmarks of ``data`` say together, or of each of ``presets`` all tables of a benchmark.
+
+    That is the newest that has baseline and optimized, or else the newest.
 
     Returns an exit status.
 
@@ -109,13 +112,16 @@ def show_results(data: Path, presets: Sequence[str] = ()) -> int:
         _print([_newest_of(kept, name, data) for name in presets])
         return 0
     if not kept:
-        raise Refused(f"no benchmark in {printable(str(data))} has ended; reelhouse benchmark makes one")
+        raise Refused(
+            f"no benchmark in {printable(str(data))} has ended; reelhouse benchmark makes one. Those that come with "
+            f"reelhouse: --data {os.path.relpath(SAMPLE)}"
+        )
     print(as_markdown(kept), end="", flush=True)
     return 0
 
 
 def _newest_of(kept: Sequence[Benchmark], name: str, data: Path) -> Benchmark:
-    found = newest_with(kept, name)
+    found = newest_with(kept, name, BASELINE, OPTIMIZED) or newest_with(kept, name)
     if found is None:
         of_it = f"{preset(name).name} in {printable(str(data))}"
         raise Refused(f"no benchmark of {of_it} has ended; reelhouse benchmark {name} makes one")

@@ -14,19 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.benchmark_runs import say
+from flows.lab_run import SAMPLE
 from flows.parameters import PROJECT
 from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED, SWITCHES
 from tasks.lab.store import benchmark_folders, lab_folder, read_benchmark, write_manifest, write_runs
 
-SAMPLE = PROJECT / "data" / "sample"
-BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("tiny", ()),
-    ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{one.name}" for one in SWITCHES if "D0" in one.documents))),
-    ("d2", ()),
-    ("d3-calls", ()),
-    ("d4", ()),
+BENCHMARKS: tuple[tuple[str, tuple[str, ...], int], ...] = (
+    ("tiny", (), 5),
+    ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{one.name}" for one in SWITCHES if "D0" in one.documents)), 5),
+    ("d2", (), 5),
+    ("d3-calls", (), 5),
+    ("d4", (), 5),
 )
-"""Presets, and their profiles where they are not the usual ones."""
+"""Presets, their profiles where they are not the usual ones, and rounds: few where one takes long."""
 
 
 def make_sample(target: Path) -> None:
@@ -37,9 +37,9 @@ def make_sample(target: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="reelhouse-sample-") as folder:
         data = Path(folder)
-        for preset, profiles in BENCHMARKS:
+        for preset, profiles, rounds in BENCHMARKS:
             chosen = [part for profile in profiles for part in ("--profile", profile)]
-            command = [sys.executable, "-m", "flows.cli", "benchmark", preset, *chosen]
+            command = [sys.executable, "-m", "flows.cli", "benchmark", preset, "--rounds", f"{rounds}", *chosen]
             subprocess.run([*command, "--data", str(data)], cwd=PROJECT, check=True)
         for old in benchmark_folders(target):
             shutil.rmtree(old)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -14,7 +14,7 @@ from tasks.core.units import human_duration, human_size
 from tasks.lab.claims import claims_beside
 from tasks.lab.compare import counts, end_to_end, scopes_side_by_side, switches_worth
 from tasks.lab.newest import commit_words, machine_words, round_count
-from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
+from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED, switch
 from tasks.lab.replay import ASSUMED_WRITE_S, TRIAL_SCOPE, Shape, way_of
 from tasks.lab.statistics import FEWEST_RUNS, interval_words
 from tasks.lab.store import Benchmark, Manifest
@@ -24,10 +24,15 @@ LEAST_SHARE_RATIO = 0.02
 """Scopes that take less of the longest run are left out."""
 SEVERAL = 1.05
 """Concurrency from which on it is told."""
+TIMED = "A refresh is timed from the call of its flow to its end: starting Python and a Prefect server comes on top."
+"""What the times of refreshes are, for the heads of tables."""
 _KINDS = {False: "first refresh", True: "unchanged"}
 _KIND = {"refreshes": "a first refresh", "replays": "calls and writes"}
 _ABOUT = {
-    "refreshes": ["First refresh: a new data folder; unchanged: the same one again. Page cache warm in both."],
+    "refreshes": [
+        "First refresh: a new data folder; unchanged: the same one again. Page cache warm in both.",
+        TIMED,
+    ],
     "replays": ["All calls come first, then all writes into a new DuckDB file; no media server, and not D3's program."],
 }
 
@@ -64,6 +69,7 @@ def _head(manifest: Manifest, n: int) -> str:
         f"{manifest.words[0].upper()}{manifest.words[1:]}{files}.",
         f"n = {n}{planned}{spread}.",
         *_ABOUT[manifest.measures],
+        *_conditions(manifest),
         *(f"{profile}: {way_of(facts).words}." for profile, facts in _ways(manifest)),
         f"{manifest.started_at:%-d %B %Y}{_took(manifest)}; {machine_words(manifest)};",
         f"{versions_words(manifest)}; commit {commit_words(manifest)}.",
@@ -73,6 +79,24 @@ def _head(manifest: Manifest, n: int) -> str:
     elif n < FEWEST_RUNS:
         lines.append(f"Nothing is called faster or slower below {FEWEST_RUNS} rounds.")
     return "\n".join(lines)
+
+
+def _conditions(manifest: Manifest) -> Iterator[str]:
+    """Of refreshes: how fast the service answers and is asked, and what is not as we ship it in any profile."""
+    if manifest.measures != "refreshes":
+        return
+    if manifest.stand_in:
+        answer_s = manifest.stand_in["latency_s"]
+        picture_s = manifest.stand_in.get("image_latency_s")
+        pace = manifest.settings.get(OPTIMIZED, {}).get("scrape", {}).get("rate_hz")
+        takes = (
+            f"{1000 * answer_s:g} ms an answer, {1000 * (answer_s if picture_s is None else picture_s):g} ms a picture"
+        )
+        yield f"The stand-in takes {takes}{'' if pace is None else f'; it is asked at most {pace:,g} times a second'}."
+    first, *others = manifest.profiles.values()
+    common = {path: value for path, value in first.items() if all(one.get(path) == value for one in others)}
+    if others and common:
+        yield f"In all of them: {', '.join(f'{path} = {value}' for path, value in common.items())}."
 
 
 def _took(manifest: Manifest) -> str:
@@ -116,9 +140,10 @@ def _alone(benchmark: Benchmark, only: str) -> str:
 
 _TIMES = (("wall_s", ""), ("cpu_s", ", CPU"))
 _SHARES = (
-    ("inside_ratio", "of a first refresh inside the flow; the rest is Prefect, beginning and ending its run"),
-    ("attributed_ratio", "of the time inside in named scopes"),
-    ("prefect_ratio", "of the time inside in scopes of Prefect alone"),
+    (False, "inside_ratio", "of a first refresh inside the flow; the rest is Prefect, beginning and ending its run"),
+    (True, "inside_ratio", "of an unchanged one inside the flow"),
+    (False, "attributed_ratio", "of the time inside a first refresh in named scopes"),
+    (False, "prefect_ratio", "of the time inside a first refresh in scopes of Prefect alone"),
 )
 
 
@@ -128,9 +153,12 @@ def _kind(benchmark: Benchmark, row: Mapping[str, Any]) -> str:
 
 def _shares(benchmark: Benchmark, profiles: Sequence[str]) -> list[Sequence[str]]:
     inside = benchmark.scopes.filter(name=WHOLE_RUN).select("run_id", pl.col("busy_s").alias("inside_s"))
-    first = benchmark.runs.filter(is_warm=False).join(inside, on="run_id", how="left")
-    runs = first.with_columns((pl.col("inside_s") / pl.col("wall_s")).alias("inside_ratio"))
-    rows = [(word, [_share(runs.filter(profile=one)[column]) for one in profiles]) for column, word in _SHARES]
+    runs = benchmark.runs.join(inside, on="run_id", how="left")
+    runs = runs.with_columns((pl.col("inside_s") / pl.col("wall_s")).alias("inside_ratio"))
+    rows = [
+        (word, [_share(runs.filter(profile=one, is_warm=is_warm)[column]) for one in profiles])
+        for is_warm, column, word in _SHARES
+    ]
     return [(word, *shares) for word, shares in rows if any(shares)]
 
 
@@ -242,7 +270,14 @@ def _scopes(benchmark: Benchmark, first: str, other: str) -> str:
         for row in found.to_dicts()
         if max(row["base_s"], row["other_s"]) >= LEAST_SHARE_RATIO * longest_s
     ]
-    return table((f"open in {_KIND[benchmark.manifest.measures]}", first, other, f"{first} / {other}"), rows)
+    told = table((f"open in {_KIND[benchmark.manifest.measures]}", first, other, f"{first} / {other}"), rows)
+    return f"{told}\n\n{_AT_ONCE}"
+
+
+_AT_ONCE = (
+    "A scope contains others, and is open also while it waits. At once: the sum of its durations by the time in which "
+    "it was open."
+)
 
 
 def _scope_side(row: dict[str, Any], side: str) -> str:
@@ -256,16 +291,21 @@ def _scope_side(row: dict[str, Any], side: str) -> str:
 def _switches(runs: pl.DataFrame) -> str:
     rows = [
         (
-            f"{row['switch']}: {row['words']}",
+            f"{' with '.join((row['switch'], *switch(row['switch']).needs))}: {row['words']}",
             _KINDS[row["is_warm"]],
             estimate(row, "base"),
-            f"{row['worth_s']:+.2f} s",
+            _worth(row),
             times(row),
             row["verdict"] or "",
         )
         for row in switches_worth(runs).filter(~pl.col("is_warm")).to_dicts()
     ]
     return table(("the old way of one thing", "", "takes", "beside optimized", "times", "optimized is"), rows)
+
+
+def _worth(row: Mapping[str, Any]) -> str:
+    middle = f"{row['worth_s']:+.2f} s"
+    return middle if row["n"] == 1 else f"{middle} ({row['worth_low_s']:+.2f} to {row['worth_high_s']:+.2f})"
 
 
 def estimate(row: Mapping[str, Any], side: str) -> str:

@@ -91,12 +91,16 @@ def _words(found: Preview) -> Iterator[str]:
         yield f"No past run tells the time of: {', '.join(found.unknown_stages)}; it comes on top."
 
 
+GOAL = "our goal: less than 25%"
+
+
 def prediction_words(told: Sequence[Prediction]) -> str:
     """How well the times of past runs would have been told by the runs before them."""
     error_ratio = statistics.median(abs(one.error_ratio) for one in told)
-    if len(told) == 1:
-        return f"The time of the last run would have been told with an error of {error_ratio:.0%}."
-    return f"The times of the last {len(told)} runs would have been told with a median error of {error_ratio:.0%}."
+    which, of = (
+        ("time of the last run", "an") if len(told) == 1 else (f"times of the last {len(told)} runs", "a median")
+    )
+    return f"The {which} would have been told with {of} error of {error_ratio:.0%} ({GOAL})."
 
 
 def _document(found: Preview) -> dict[str, Any]:

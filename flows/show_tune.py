@@ -18,7 +18,7 @@ from tasks.core.errors import Refused
 from tasks.core.layout import DataFolder
 from tasks.core.settings import Room, Settings
 from tasks.core.units import human_duration, printable
-from tasks.plan.adapt import Adapted, Facts, adapt
+from tasks.plan.adapt import STAGES, Adapted, Facts, adapt
 from tasks.plan.machine import machine_of
 from tasks.report.sections import Grid, Section
 from tasks.report.text import sections_as_text
@@ -148,7 +148,9 @@ def _unset(settings: Settings) -> Settings:
     rooms = {name: room for name, room in settings if isinstance(room, Room) and room.adaptive}
     return settings.model_copy(
         update={
-            name: type(room).model_validate(room.model_dump(exclude_unset=True, exclude=set(room.adaptive)))
+            name: type(room).model_validate(
+                room.model_dump(exclude_unset=True, exclude={*room.adaptive, "batch_sizes"})
+            )
             for name, room in rooms.items()
         }
     )
@@ -162,6 +164,12 @@ def _proposals(settings: Settings, held: Adapted, chosen: Adapted) -> Iterator[P
             now, other = (getattr(getattr(of.settings, room_name), name) for of in (held, chosen))
             if room.is_set(name) and now != other:
                 yield Proposal(f"{room_name}.{name}", now, other)
+    flow = settings.flow
+    for stage in STAGES:
+        is_named = getattr(flow.batch_sizes, stage) is not None
+        now, other = (of.settings.flow.batch_size_of(stage) for of in (held, chosen))
+        if (is_named or flow.is_set("batch_size")) and now != other:
+            yield Proposal(f"flow.batch_sizes.{stage}" if is_named else f"flow.batch_size ({stage})", now, other)
 
 
 def _uses(data: DataFolder, record: Mapping[str, Any]) -> Iterator[Use]:

@@ -6,7 +6,6 @@ they are. Both sides are compared round by round, so that what disturbs the mach
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -111,75 +110,57 @@ def switches_worth(runs: pl.DataFrame, *, value: str = "wall_s") -> pl.DataFrame
     """What each switch is worth: a run with everything as we ship it but one thing, beside one as we ship it.
 
     Columns: ``preset, is_warm, switch, words, n, base_s`` (without it), ``other_s`` (as we ship it), intervals,
-    ``ratio``, ``verdict``, ``worth_s`` (the difference of the medians), what is worth most first. Switches do not add
-    up: two that save the same waiting save it once.
+    ``ratio``, ``verdict`` and ``worth_s`` with ``worth_low_s`` and ``worth_high_s`` (the median of the differences of
+    each round, with its interval), what is worth most first. Switches do not add up: two that save the same waiting
+    save it once, and one that is part of another's old way (``Switch.needs``) is run with it.
     """
-    found = [
-        end_to_end(runs, base=f"{ALL_BUT}{switch.name}", value=value).with_columns(
-            pl.lit(switch.name).alias("switch"), pl.lit(switch.words).alias("words")
-        )
-        for switch in SWITCHES
-    ]
-    return (
-        pl.concat(found)
-        .with_columns((pl.col("base_s") - pl.col("other_s")).alias("worth_s"))
-        .select("preset", "is_warm", "switch", "words", "n", *_MEASURES, "worth_s")
-        .sort(*_GROUP, "worth_s", "switch", descending=[False, False, True, False])
-    )
+    rows = []
+    for switch in SWITCHES:
+        for group, first, second in sides(runs, f"{ALL_BUT}{switch.name}", OPTIMIZED):
+            without, with_it = first[value].to_list(), second[value].to_list()
+            worth = median_of([base - other for base, other in zip(without, with_it, strict=True)])
+            told = {"worth_s": worth.value, "worth_low_s": worth.low, "worth_high_s": worth.high}
+            named = {"switch": switch.name, "words": switch.words, "n": worth.n}
+            rows.append({**group, **named, **_compared(without, with_it), **told})
+    texts = dict.fromkeys(("switch", "words"), pl.String)
+    numbers = dict.fromkeys(("worth_s", "worth_low_s", "worth_high_s"), pl.Float64)
+    schema = {"preset": pl.String, "is_warm": pl.Boolean, **texts, "n": pl.Int64, **_MEASURES, **numbers}
+    in_order = pl.DataFrame(rows, schema=schema)
+    return in_order.sort(*_GROUP, "worth_s", "switch", descending=[False, False, True, False])
 
 
 def regressions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Scopes that take longer than they did, the one that grew most first.
+    """Scopes that are open for longer than they were, the one that grew most first.
+
+    Runs of before and after were not made in turn, so nothing pairs them: a scope is flagged where the intervals of its
+    medians do not touch. Of five runs each all five must take longer, which chance does for one scope in 252; many
+    scopes are looked at. What more is done at once takes no longer, though the sum of its durations may grow.
 
     Args:
-        before, after: rows of ``LabScopes`` (``run_id, name, total_s``) of as many runs each, in the order of rounds.
+        before, after: rows of ``LabScopes`` (``run_id, name, busy_s``) of some runs.
 
     Returns:
-        ``name, n, before_s, after_s`` (medians), ``growth_s``, ``ratio`` with ``ratio_low`` and ``ratio_high`` (null
-        for a scope that some run before did not have) and ``is_certain``: that rounds enough say so
-        (``FEWEST_RUNS``). A scope contains others; the first row is where to look.
-
-    Raises:
-        ValueError: the two have not the same number of runs.
+        ``name, n`` (runs of the side that has fewer), ``before_s, after_s`` (medians of the time in which it was open),
+        ``growth_s`` and ``is_certain``: that runs enough say so (``FEWEST_RUNS``). A scope contains others; the first
+        row is where to look.
     """
     of_sides = [frame.partition_by("run_id", maintain_order=True) for frame in (before, after)]
-    totals = [[dict(run.select("name", "total_s").iter_rows()) for run in side] for side in of_sides]
-    if len(totals[0]) != len(totals[1]):
-        raise ValueError("a round has a run before and a run after")
-    names = sorted({name for side in totals for run in side for name in run})
-    whole_s = max((statistics.median(_of(totals[0], name)) for name in names), default=0.0)
+    open_s = [[dict(run.select("name", "busy_s").iter_rows()) for run in side] for side in of_sides]
+    n = min(map(len, open_s))
+    names = sorted({name for side in open_s for run in side for name in run}) if n else []
+    whole_s = max((statistics.median(_of(open_s[0], name)) for name in names), default=0.0)
     rows = []
     for name in names:
-        earlier, later = _of(totals[0], name), _of(totals[1], name)
-        before_s, after_s = statistics.median(earlier), statistics.median(later)
-        if after_s - before_s < LEAST_SHARE_RATIO * whole_s or after_s <= before_s:
+        earlier, later = (median_of(_of(side, name)) for side in open_s)
+        growth_s = later.value - earlier.value
+        is_small = growth_s < LEAST_SHARE_RATIO * whole_s or later.value < LEAST_GROWTH_RATIO * earlier.value
+        if is_small or later.low <= earlier.high:
             continue
-        # By the differences: a scope that a round lacked has no ratio there.
-        if median_of([after - before for before, after in zip(earlier, later, strict=True)]).low <= 0:
-            continue
-        growth = ratio_of(later, earlier) if min(earlier) > 0 else None
-        if (growth.value if growth else _times(before_s, after_s)) < LEAST_GROWTH_RATIO:
-            continue
-        rows.append(
-            {
-                "name": name,
-                "n": len(earlier),
-                "before_s": before_s,
-                "after_s": after_s,
-                "growth_s": after_s - before_s,
-                "ratio": growth and growth.value,
-                "ratio_low": growth and growth.low,
-                "ratio_high": growth and growth.high,
-                "is_certain": len(earlier) >= FEWEST_RUNS,
-            }
-        )
-    numbers = ("before_s", "after_s", "growth_s", "ratio", "ratio_low", "ratio_high")
-    schema = {"name": pl.String, "n": pl.Int64, **dict.fromkeys(numbers, pl.Float64), "is_certain": pl.Boolean}
+        told = {"before_s": earlier.value, "after_s": later.value, "growth_s": growth_s}
+        rows.append({"name": name, "n": n, **told, "is_certain": n >= FEWEST_RUNS})
+    numbers = dict.fromkeys(("before_s", "after_s", "growth_s"), pl.Float64)
+    schema = {"name": pl.String, "n": pl.Int64, **numbers, "is_certain": pl.Boolean}
     return pl.DataFrame(rows, schema=schema).sort("growth_s", "name", descending=[True, False])
-
-
-def _times(before_s: float, after_s: float) -> float:
-    return after_s / before_s if before_s else math.inf
 
 
 def _of(runs: Sequence[dict[str, float]], name: str) -> list[float]:

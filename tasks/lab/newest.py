@@ -6,7 +6,7 @@ were made without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -20,19 +20,27 @@ def newest_with(kept: Sequence[Benchmark], preset: str, *profiles: str) -> Bench
     Args:
         kept: benchmarks, the newest first.
     """
-    return _newest(kept, preset, lambda measured: measured >= set(profiles))
+    return next((one for one in kept if one.manifest.preset == preset and _measured(one) >= set(profiles)), None)
 
 
 def newest_ablation(kept: Sequence[Benchmark], preset: str) -> Benchmark | None:
-    """The newest benchmark of ``preset`` that measured what we ship, and that with a single thing done the old way."""
-    return _newest(
-        kept, preset, lambda measured: OPTIMIZED in measured and any(name.startswith(ALL_BUT) for name in measured)
-    )
+    """The benchmark of ``preset`` in which most things were done the old way one by one, beside what we ship.
+
+    Of several the newest: one old way tried alone later hides no table of all of them.
+    """
+    tried = [(one, _switches_tried(one)) for one in kept if one.manifest.preset == preset]
+    found, most = max(tried, key=lambda pair: pair[1], default=(None, 0))  # the first of equals, which is the newest
+    return found if most else None
 
 
-def _newest(kept: Sequence[Benchmark], preset: str, answers: Callable[[set[str]], bool]) -> Benchmark | None:
-    of_preset = (one for one in kept if one.manifest.preset == preset)
-    return next((one for one in of_preset if answers(set(one.runs.filter(is_warm=False)["profile"]))), None)
+def _measured(one: Benchmark) -> set[str]:
+    """Profiles with a first refresh, or a replay."""
+    return set(one.runs.filter(is_warm=False)["profile"])
+
+
+def _switches_tried(one: Benchmark) -> int:
+    measured = _measured(one)
+    return sum(name.startswith(ALL_BUT) for name in measured) if OPTIMIZED in measured else 0
 
 
 def round_count(runs: pl.DataFrame) -> int:

@@ -33,8 +33,9 @@ class Estimate:
 def median_of(values: Sequence[float]) -> Estimate:
     """The median of ``values`` with its interval, from one of the smallest of them to one of the largest.
 
-    It takes nothing for granted of how they are distributed: a value lies below the true median as often as a coin
-    shows heads, so how often the k smallest all do is arithmetic. Up to eight values it takes their whole range.
+    It takes for granted that no value depends on another, and nothing of how they are distributed: a value lies below
+    the true median as often as a coin shows heads, so how often the k smallest all do is arithmetic. Up to eight values
+    it takes their whole range.
 
     Raises:
         ValueError: there are none.

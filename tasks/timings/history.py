@@ -213,7 +213,7 @@ class Scaling:
         if self.low > 1:
             return "more than in step with the work"
         if self.high < 1:
-            return "less than in step with the work: a fixed part is shared"
+            return "less than in step with the work, as where a fixed part is shared"
         return "in step with the work, as far as these runs can tell"
 
 

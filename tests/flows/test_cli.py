@@ -390,6 +390,19 @@ def test_tune_names_what_is_set_otherwise_than_chosen(known):
     assert 8 <= proposal["chosen"]
 
 
+def test_tune_names_batch_sizes_that_are_set(known):
+    """
+    Of one stage, and of all others: files and names of milliseconds each make more than five in half a minute.
+    """
+    done = known.run("tune", "--json", "--set", "flow.batch_size=5", "--set", "flow.batch_sizes.probe=7")
+
+    found = {one["name"]: (one["value"], one["chosen"]) for one in done.documents[0]["proposals"]}
+    assert (7, 5) == (found["flow.batch_sizes.probe"][0], found["flow.batch_size (identify)"][0]), done.stderr
+    assert "flow.batch_size (probe)" not in found
+    assert 7 < found["flow.batch_sizes.probe"][1]
+    assert 5 < found["flow.batch_size (identify)"][1]
+
+
 def test_tune_shows_how_much_of_a_limit_was_used(known):
     """
     For people: the limits of the largest run with what was at work at once, and that three runs must have told of a

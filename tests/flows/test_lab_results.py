@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from flows.lab_results import as_markdown, growth, newest
@@ -15,6 +17,7 @@ from flows.lab_run import show_results
 from flows.lab_table import as_markdown as one_as_markdown
 from tasks.core.errors import Refused
 from tasks.lab.store import lab_folder, read_benchmark, read_benchmarks, write_manifest, write_runs
+from tasks.schema.lab import LabRuns
 from tests.lab.test_compare import a_run, a_scope, scopes_of
 from tests.lab.test_store import a_manifest
 
@@ -140,7 +143,7 @@ def test_other_machines_are_told_apart(tmp_path):
 
 def test_claims_without_a_row_say_what_answers_them(tmp_path):
     """
-    Growth, which is there where two sizes were measured, and the fault bench.
+    Growth, which is there where two sizes were measured, the fault bench, or a benchmark that is still to be run.
     """
     a_benchmark(tmp_path, "1k", [2.0] * 3, [2.0] * 3, file_count=1_000)
     alone = as_markdown(read_benchmarks(tmp_path)[0])
@@ -148,7 +151,9 @@ def test_claims_without_a_row_say_what_answers_them(tmp_path):
     both = as_markdown(read_benchmarks(tmp_path)[0])
 
     assert "which takes benchmarks of two presets" in alone
-    assert "is told by growth, the last table here." in both
+    assert "Not measured yet: D0: 61 % less time for scraping in bulk (`reelhouse benchmark d0`); " in alone
+    assert "as answers are kept (`reelhouse benchmark d0 --ablation`); " in alone
+    assert "is told by growth, the last table here, and by the scopes" in both
     assert "`reelhouse budgets --only faults`" in both
 
 
@@ -164,6 +169,42 @@ def test_time_outside_of_the_flow_is_told(tmp_path):
         "| of a first refresh inside the flow; the rest is Prefect, beginning and ending its run | 50.0% | 50.0% |"
         in (told)
     )
+
+
+def test_the_head_tells_the_conditions(tmp_path):
+    """
+    What the stand-in takes, how often it is asked at most, and what is set in all profiles; not what one alone has.
+    """
+    three = {"artwork.per_kind": 3}
+    folder = a_benchmark(
+        tmp_path, "d0", [80.0], [20.0], stand_in={"latency_s": 0.064, "image_latency_s": 0.128},
+        settings={"optimized": {"scrape": {"rate_hz": 40.0}}},
+        profiles={"baseline": three | {"probe.workers": 1}, "optimized": three},
+    )  # fmt: skip
+
+    told = one_as_markdown(read_benchmark(folder))
+
+    assert "64 ms an answer, 128 ms a picture; it is asked at most 40 times a second." in told
+    assert "In all of them: artwork.per_kind = 3." in told
+    assert "from the call of its flow to its end" in told
+
+
+def test_a_switch_is_named_with_what_it_needs(tmp_path):
+    """
+    People can be looked up one by one only where rows are inserted one by one. What it costs has the range of the
+    differences of the rounds: 3, 4 and 5 s.
+    """
+    folder = a_benchmark(tmp_path, "d0", [], [20.0] * 3)
+    whole = read_benchmark(folder)
+    slower = [
+        row | {"profile": "all-but-people", "run_id": f"slow-{row['round']}", "wall_s": 22.0 + row["round"]}
+        for row in whole.runs.to_dicts()
+    ]
+    alone = whole.manifest.model_copy(update={"profiles": {"optimized": {}, "all-but-people": {}}})
+    both = replace(whole, manifest=alone, runs=pl.concat([whole.runs, LabRuns.frame(slower)]))
+
+    assert "| people with inserts: every person" in one_as_markdown(both)
+    assert "| 24.0 s (23.0-25.0) | +4.00 s (+3.00 to +5.00) |" in one_as_markdown(both)
 
 
 def test_rounds_that_were_measured_are_counted(tmp_path):
@@ -264,10 +305,12 @@ def test_one_that_cannot_be_read_is_named_and_left_out(tmp_path, capsys):
 
 def test_all_tables_of_one_preset_can_be_shown_again(tmp_path, capsys):
     """
-    Those of the newest benchmark of it, as they were printed when it was made; of a preset never run it says so.
+    Those of the newest benchmark of it that has both sides, as they were printed when it was made, however many newer
+    ones have not; of a preset never run it says so.
     """
     a_benchmark(tmp_path, "d2", [6.0], [3.0])
     newer = a_benchmark(tmp_path, "d2", [8.0], [3.0], hour=1, finished_at=NOON + timedelta(hours=1, minutes=16))
+    a_benchmark(tmp_path, "d2", [8.0], [3.0], hour=2, base="all-but-walk")
 
     assert 0 == show_results(tmp_path, ["d2"])
 

@@ -33,5 +33,5 @@ def test_the_sample_is_of_presets_and_profiles_that_there_are():
     """
     A name that the lab does not know would be found only after an hour.
     """
-    for name, profiles in BENCHMARKS:
+    for name, profiles, _ in BENCHMARKS:
         assert [name] == list(chosen_profiles([name], profiles))

@@ -70,6 +70,22 @@ def test_an_ablation_has_what_we_ship_and_one_thing_done_the_old_way():
     assert newest_ablation(KEPT, "d3") is None
 
 
+def test_one_old_way_tried_later_hides_no_table_of_all():
+    """
+    Two of them before, one after: the two. Of two that tried as many it is the newer.
+    """
+    one, two, before = (
+        a_benchmark(name, "optimized", *tried)
+        for name, tried in (
+            ("one", ["all-but-walk"]),
+            ("two", ["all-but-walk", "all-but-answers"]),
+            ("before", ["all-but-walk", "all-but-people"]),
+        )
+    )
+
+    assert two is newest_ablation([one, two, before], "d0")
+
+
 def test_rounds_count_when_all_had_their_turn():
     """
     The third round was stopped after its first run; of no runs there are none.

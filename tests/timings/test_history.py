@@ -226,7 +226,7 @@ class TestScaling:
         [
             (0.9, 1.1, "in step with the work, as far as these runs can tell"),
             (1.05, 1.3, "more than in step with the work"),
-            (0.2, 0.4, "less than in step with the work: a fixed part is shared"),
+            (0.2, 0.4, "less than in step with the work, as where a fixed part is shared"),
             (0.1, 3.0, "cannot be told: the runs differ too much"),
             (None, None, "cannot be told: no runs"),
         ],
