@@ -61,7 +61,10 @@ def probe_batch(batch: Batch, settings: ProbeSettings) -> BatchResult:
     ):
         item = items[index]
         peak_memory_bytes = max(peak_memory_bytes, facts.get("peak_memory_bytes", 0))
-        program_calls += facts.get("program_calls", 0)
+        called = facts.get("program_calls", 0)
+        program_calls += called
+        if called:
+            ledger.count("ffprobe_calls", called)
         outcome, found = settle(item, facts)
         part.add(outcome, found)
         record_duration(

@@ -222,16 +222,18 @@ def test_every_file_is_timed_where_it_was_measured(a_folder, tmp_path):
 )
 def test_calls_of_ffprobe_are_counted(a_folder, tmp_path, calls, expected):
     """
-    Per file and for the batch: one or three, and one for a frame; one for what is refused, none for an empty file.
+    Per file and for the batch: one or three, and one for a frame; one for what is refused, none for an empty file. The
+    batch's result has them for the record and the report of the run.
     """
     settings = ProbeSettings(workers=1, engine="ffprobe", ffprobe_calls=calls)
     records: list[stopwatch.Record] = []
     before = stopwatch.listen(records.append)
     try:
-        probe.fn(a_batch(tmp_path, *(a_folder[name] for name in expected)), settings)
+        result = probe.fn(a_batch(tmp_path, *(a_folder[name] for name in expected)), settings)
     finally:
         stopwatch.listen(before)
 
+    assert {"ffprobe_calls": sum(expected.values())} == result.counters
     found = {Path(r.item or "").name: r.attributes["calls"] for r in records if r.name == "probe.file"}
     assert expected == found
     assert [sum(expected.values())] == [r.value for r in records if r.name == "probe.program_calls"]
