@@ -5,6 +5,6 @@ from __future__ import annotations
 from prefect import flow
 
 
-@flow(name="nothing")
+@flow(name="nothing", flow_run_name="nothing, before a measurement")
 def nothing() -> None:
     """Do nothing."""

@@ -7,6 +7,7 @@ from typing import Any
 from flows.benchmark_runs import Run, measured
 from flows.run import hand_over, without_heartbeat
 from tasks.core.clock import utc_now
+from tasks.core.errors import RefreshError
 from tasks.core.settings import Settings
 from tasks.warehouse.runs import read_run_record
 
@@ -18,6 +19,7 @@ def measured_flow_run(root: str, settings: Settings) -> tuple[Run, dict[str, Any
     has recorded all task runs at the end.
 
     Raises:
+        RefreshError: it was stopped, by a full disk for example.
         SystemExit: the run is not Completed.
     """
     from flows.benchmark_empty import nothing
@@ -37,6 +39,10 @@ def measured_flow_run(root: str, settings: Settings) -> tuple[Run, dict[str, Any
     run_id = str(state.state_details.flow_run_id)
     record = read_run_record(settings.data_dir, run_id)
     if not state.is_completed() or record is None or record["state"] != "completed":
-        raise SystemExit(f"the refresh ended with {state.message}; {(record or {}).get('notes')}")
+        cause = state.result(raise_on_failure=False)
+        if isinstance(cause, RefreshError):
+            raise cause
+        notes = (record or {}).get("notes") or []
+        raise SystemExit(f"the refresh ended as {state.name}: {'; '.join([str(state.message), *notes])}")
     hand_over(run_id, since=since, task_run_count=record["task_run_count"])
     return run, record

@@ -12,10 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tasks.core.errors import RefreshError
 from tasks.core.units import human_size
+
+TOLD = 3
+"""Exit status of a program whose last line says what stopped it, and what to do."""
+LAST_WORDS_S = 5.0
+"""Time in which a program that is stopped tells a server so."""
 
 
 class NotMeasured(Exception):
@@ -117,29 +124,46 @@ def program(name: str, request: Mapping[str, Any], environment: Mapping[str, str
 
     Returns the whole process, from start to exit, with the ``work`` in it.
 
+    The process ends with this one, and is asked to end, with time to say so to a server, where this is stopped.
+
     Raises:
-        SystemExit: the program failed, which no table can make good.
+        RefreshError: what it did was stopped for a reason that people can mend.
+        SystemExit: the program failed, which no table can make good; what it said is on standard error.
     """
     command = [sys.executable, "-m", "flows.benchmark_subjects", name]
+    asked = json.dumps({**request, "parent": os.getpid()}).encode()
     documents = []
 
     def work() -> int:
-        done = subprocess.run(
-            command,
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            env={**os.environ, **(environment or {})},
-            check=False,
-        )
-        if done.returncode != 0:
-            sys.stderr.buffer.write(done.stderr)
-            raise SystemExit(f"the benchmark of {name} ended with {done.returncode}")
-        documents.append(json.loads(done.stdout))
+        status, output, said = _finished(command, asked, {**os.environ, **(environment or {})})
+        if status == TOLD:
+            raise RefreshError(last_line(said))
+        if status != 0:
+            sys.stderr.buffer.write(said)
+            sys.stderr.flush()
+            raise SystemExit(f"the benchmark of {name} ended with {status}")
+        documents.append(json.loads(output))
         return int(documents[0]["item_count"])
 
     whole = measured(work)
     inner = Run(**documents[0])
     return replace(whole, peak_bytes=inner.peak_bytes, found=inner.found, inner=inner)
+
+
+def _finished(command: Sequence[str], asked: bytes, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    """Exit status and output of a program that was given ``asked``; it does not outlive what stops this."""
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        try:
+            output, said = process.communicate(asked)
+        except BaseException:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=LAST_WORDS_S)
+            process.kill()
+            raise
+    return process.returncode, output, said
 
 
 def last_line(output: bytes) -> str:

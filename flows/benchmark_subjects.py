@@ -15,8 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from flows.benchmark_runs import Run, measured
+from flows.benchmark_runs import TOLD, Run, measured
+from flows.keeper import end_with_parent
+from tasks.core.errors import RefreshError
 from tasks.core.memory import peak_memory_bytes
+from tasks.core.units import printable
 
 BATCHES_AT_ONCE = 2
 """As a refresh does it: while one batch is being saved, the other keeps the workers busy."""
@@ -237,5 +240,17 @@ SUBJECTS: dict[str, Callable[[Request], Run]] = {
 }
 
 
+def main() -> None:
+    """Do the work and answer; what stops it for a reason that people can mend is said in one line."""
+    request = json.load(sys.stdin)
+    end_with_parent(request.pop("parent"))
+    try:
+        run = SUBJECTS[sys.argv[1]](request)
+    except RefreshError as exc:
+        print(printable(str(exc)), file=sys.stderr, flush=True)
+        os._exit(TOLD)  # without the last words of libraries, which would come after it
+    print(json.dumps(dataclasses.asdict(run)))
+
+
 if __name__ == "__main__":
-    print(json.dumps(dataclasses.asdict(SUBJECTS[sys.argv[1]](json.load(sys.stdin)))))
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +28,19 @@ app = typer.Typer(
 runs_app = typer.Typer(name="runs", help="Runs that have been.", no_args_is_help=True)
 app.add_typer(runs_app)
 
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder for all that is made.", show_default="data/library")
-]
+
+def _folder(given: str) -> Path:
+    """A folder that is named; a variable of the shell that is not set is no name of the current one."""
+    if not given:
+        raise typer.BadParameter("it is empty; name a folder, or leave the option out")
+    return Path(given)
+
+
+def _data_option(words: str, default: str) -> Any:
+    return typer.Option("--data", help=words, show_default=default, parser=_folder, metavar="PATH")
+
+
+DataOption = Annotated[Path | None, _data_option("Folder for all that is made.", "data/library")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file.", show_default="reelhouse.toml")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting; `reelhouse config` lists them.")
@@ -299,7 +310,12 @@ def bundle(
     folder = DataFolder(_loaded(data, config, None).settings.data_dir)
     record = record_of(folder, run)
     if record is None:
-        raise Refused(f"there is no run {run or ''} in {folder.path}".replace("  ", " "))
+        if run is None:
+            raise Refused(f"there is no run in {folder.path}; make one: reelhouse refresh /path/to/videos")
+        where = "" if data is None else f" --data {shlex.quote(str(data))}"
+        raise Refused(
+            f'there is no run {run} in {folder.path}; list them: reelhouse sql "SELECT run_id, name FROM runs"{where}'
+        )
     target = (out or Path(f"reelhouse-{record['run_id'][:8]}.zip")).absolute()
     write_bundle(target, record, read_timings(folder.timings, record["run_id"]))
     print(target)
@@ -356,7 +372,7 @@ def ui(
 
 @app.command()
 def demo(
-    data: Annotated[Path | None, typer.Option("--data", help="Folder for the demo.", show_default="data/demo")] = None,
+    data: Annotated[Path | None, _data_option("Folder for the demo.", "data/demo")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show Prefect's log.")] = False,
 ) -> None:
     """Make a toy library, refresh it with a stand-in for TMDB, show the report. Run it twice."""
@@ -378,9 +394,7 @@ def benchmark(
     ablation: Annotated[bool, typer.Option("--ablation", help="Also all but each single switch.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show presets, switches and profiles, and do nothing.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Show what was measured; run none.")] = False,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
-    ] = None,
+    data: Annotated[Path | None, _data_option("Folder for what is made; it stays.", "data/bench")] = None,
 ) -> None:
     """Compare the old ways of documented programs with ours: made libraries refreshed in turn; print tables.
 
@@ -408,9 +422,7 @@ def budgets(
     entries: Annotated[int, typer.Option(help="Empty files for the walk.", min=10)] = 200_000,
     large_gb: Annotated[float, typer.Option(help="Size of each of three large videos; 0: none.", min=0)] = 2.0,
     repeats: Annotated[int, typer.Option(help="Times each thing is measured.", min=1)] = 5,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder for what is made; it stays.", show_default="data/bench")
-    ] = None,
+    data: Annotated[Path | None, _data_option("Folder for what is made; it stays.", "data/bench")] = None,
 ) -> None:
     """Measure our budgets: refreshes, Prefect's share, and the disk stages beside other programs; print tables."""
     from flows.budgets import BENCH_DATA, Sizes, run_budgets

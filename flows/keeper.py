@@ -1,4 +1,4 @@
-"""A run that was started by ``reelhouse serve`` does not outlive it.
+"""A run that was started by ``reelhouse serve`` does not outlive it, nor one that a benchmark measures the benchmark.
 
 Prefect's runner starts a process for each run. When the runner is killed, these work on, with nobody to cancel them
 and no server to report to, which has gone with the runner.
@@ -30,11 +30,15 @@ def end_with_keeper(run_id: str) -> None:
     stays.
     """
     keeper = os.environ.get(KEEPER)
-    if keeper is None or os.environ.get("PREFECT__FLOW_RUN_ID") != run_id:
-        return
+    if keeper is not None and os.environ.get("PREFECT__FLOW_RUN_ID") == run_id:
+        end_with_parent(int(keeper))
+
+
+def end_with_parent(parent: int) -> None:
+    """Stop this process, as SIGTERM does, as soon as the process ``parent``, which has started it, has died."""
 
     def watch() -> None:
-        while str(os.getppid()) == keeper:
+        while os.getppid() == parent:
             time.sleep(LOOK_EVERY_S)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(LAST_WORDS_S)

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
+from pydantic import Field, PositiveInt
 
 from flows.benchmark_runs import say
 from flows.lab_library import made_library
@@ -31,7 +32,7 @@ from flows.lab_subjects import Refreshes, Replays, Subject
 from flows.lab_table import as_markdown
 from flows.parameters import PROJECT
 from tasks.core.clock import utc_now
-from tasks.core.errors import RefreshError
+from tasks.core.errors import RefreshError, StorageFull
 from tasks.core.layout import DataFolder
 from tasks.lab.equality import TablesDiffer, differences
 from tasks.lab.inputs import commit, commit_of_all, host_class, versions
@@ -50,6 +51,8 @@ from tasks.standin.running import StandInProcess
 from tasks.standin.server import StandInOptions
 
 ROUNDS = 5
+LEAST_FREE_BYTES = 1 << 20
+"""Below it whatever went wrong did for want of space: Prefect's server, which writes too, says no more than "500"."""
 
 
 class RefreshFailed(RefreshError):
@@ -61,7 +64,12 @@ def _run_name() -> str:
 
 
 @flow(name="benchmark", flow_run_name=_run_name)
-def benchmark(presets: list[str], data: str, rounds: int = ROUNDS, profiles: tuple[str, ...] = ()) -> list[str]:
+def benchmark(
+    presets: Annotated[list[str], Field(min_length=1)],
+    data: str,
+    rounds: PositiveInt = ROUNDS,
+    profiles: tuple[str, ...] = (),
+) -> list[str]:
     """Refresh the library of each preset with each profile in turn; returns the folders of the benchmarks.
 
     Args:
@@ -182,12 +190,17 @@ def measure(
     """Measure once.
 
     Raises:
+        StorageFull: the disk is full.
         RefreshFailed: it did not complete.
     """
     try:
         return subject.measure(settings, data_dir, token=token, service=service)
-    except SystemExit as exc:
-        raise RefreshFailed(f"{exc}; what it said stands above") from exc
+    except (SystemExit, Exception) as exc:
+        if shutil.disk_usage(data_dir.parent).free < LEAST_FREE_BYTES:
+            raise StorageFull(f"no space left in {data_dir.parents[1]}; free some and run the benchmark again") from exc
+        if isinstance(exc, SystemExit):
+            raise RefreshFailed(f"{exc}; what it said stands above") from exc
+        raise
 
 
 @task(name="compare tables", cache_policy=NO_CACHE)

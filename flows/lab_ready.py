@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks.core.errors import ProbeEngineBroken, Refused, StorageNotWritable
 from tasks.probe.ffprobe_engine import check
+from tasks.warehouse.connect import refuse_unusable
 
 
 def must_be_ready(data: Path, profiles: Mapping[str, Mapping[str, Any]]) -> None:
@@ -19,7 +20,7 @@ def must_be_ready(data: Path, profiles: Mapping[str, Mapping[str, Any]]) -> None
         profiles: the settings of each profile, by their paths.
 
     Raises:
-        Refused: a profile measures with the program ffprobe, which is not there.
+        Refused: a profile measures with the program ffprobe, which is not there; or DuckDB cannot write below ``data``.
         StorageNotWritable: ``data`` cannot be made or written.
     """
     callers = [name for name, settings in profiles.items() if settings.get("probe.engine") == "ffprobe"]
@@ -31,10 +32,13 @@ def must_be_ready(data: Path, profiles: Mapping[str, Mapping[str, Any]]) -> None
                 f"ffprobe is needed for {', '.join(callers)}: install it (Debian: apt-get install ffmpeg), or name "
                 "profiles that measure without it, as optimized and all-but-inserts"
             ) from exc
+    refuse_unusable(data)
     try:
         data.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data):
             pass
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise StorageNotWritable(f"{data} is no folder, or lies below a file; choose another one") from exc
     except OSError as exc:
         raise StorageNotWritable(
             f"{data} cannot be written: {exc.strerror}; choose another folder for the benchmark"

@@ -35,6 +35,7 @@ def refresh_in_process(root: str, settings: Mapping[str, Any]) -> Run:
     """Refresh ``root`` as a flow run of the server that ``PREFECT_API_URL`` names; for a process of its own.
 
     Raises:
+        RefreshError: it was stopped, by a full disk for example.
         SystemExit: the run is not Completed.
     """
     quieten_prefect(debug=False)

@@ -30,7 +30,7 @@ import polars as pl
 
 from flows.benchmark_runs import Run, measured
 from tasks.core.clock import utc_now
-from tasks.core.errors import AnswerInvalid, AnswerNotFound, RefreshError
+from tasks.core.errors import AnswerInvalid, AnswerNotFound
 from tasks.core.layout import DataFolder
 from tasks.core.memory import peak_memory_bytes
 from tasks.core.secrets import VARIABLES
@@ -60,16 +60,9 @@ def replay_in_process(service: str, show_ids: Sequence[int], way: Mapping[str, A
         data_dir: folder for the warehouse and the timings.
 
     Raises:
-        SystemExit: a call was not answered, or a row could not be written.
+        RefreshError: a call was not answered, or a row could not be written.
     """
-    try:
-        return _replayed(service, show_ids, way_of(way), DataFolder(Path(data_dir)))
-    except RefreshError as exc:
-        raise SystemExit(f"the replay ended: {exc}") from exc
-
-
-def _replayed(service: str, show_ids: Sequence[int], chosen: Way, data: DataFolder) -> Run:
-    run_id = str(uuid4())
+    chosen, data, run_id = way_of(way), DataFolder(Path(data_dir)), str(uuid4())
     data.path.mkdir(parents=True, exist_ok=True)
     settings = WarehouseSettings(insert=chosen.insert)
     with (

@@ -35,25 +35,36 @@ def profiles_of(named: Sequence[str], *, is_ablation: bool) -> tuple[str, ...]:
 
 
 def what_there_is() -> str:
-    """The presets, and the switches of which profiles are made, for people."""
+    """The presets, and the switches of which profiles are made, for people, in lines that fit where they are read."""
+    from flows.lab_terminal import hanging, list_width
+
+    width = list_width()
+
+    def listed(name: str, words: str) -> str:
+        return hanging(f"  {name:18}", words, width=width)
+
+    long = [one.name for one in PRESETS if one.is_long]
+    profiles = (
+        f"{OPTIMIZED} (what we ship), {BASELINE} (the old way of everything, for d0 to d4 of their document),",
+        f"{ALL_BUT}SWITCH, {ONLY}SWITCH (in the new position)",
+        f"on {' and '.join(long)} only {OPTIMIZED}, if none is named: a round of the others takes a day",
+    )
     lines = [
         "presets",
-        *(f"  {one.name:18}{one.words}" for one in PRESETS),
+        *(listed(one.name, one.words) for one in PRESETS),
         "",
         "switches, in their old position, and the documents that tell of it",
-    ]
-    lines += [f"  {one.name:18}{one.words} ({', '.join(one.documents)})" for one in SWITCHES]
-    lines += ["", f"profiles: {OPTIMIZED} (what we ship), {BASELINE} (the old way of everything, for d0 to d4 of their"]
-    lines += ["          document),"]
-    lines += [f"          {ALL_BUT}SWITCH, {ONLY}SWITCH (in the new position)"]
-    long = [one.name for one in PRESETS if one.is_long]
-    lines += [
-        f"          on {' and '.join(long)} only {OPTIMIZED}, if none is named: a round of the others takes a day"
+        *(listed(one.name, f"{one.words} ({', '.join(one.documents)})") for one in SWITCHES),
+        "",
+        *(
+            hanging(f"{word:10}", words, width=width)
+            for word, words in zip(("profiles:", "", ""), profiles, strict=True)
+        ),
     ]
     for one in PRESETS:
         if one.replayed is not None:
             lines += ["", f"profiles of {one.name}"]
-            lines += [f"  {name:18}{way_of(one.settings_of(name)).words}" for name in one.profiles]
+            lines += [listed(name, way_of(one.settings_of(name)).words) for name in one.profiles]
     return "\n".join(lines)
 
 
@@ -104,6 +115,7 @@ def show_results(data: Path, presets: Sequence[str] = ()) -> int:
         Refused: there is none that has ended.
     """
     from flows.lab_results import as_markdown
+    from flows.lab_terminal import show_markdown
 
     kept, refused = read_benchmarks(data)
     for reason in refused:
@@ -116,7 +128,7 @@ def show_results(data: Path, presets: Sequence[str] = ()) -> int:
             f"no benchmark in {printable(str(data))} has ended; reelhouse benchmark makes one. Those that come with "
             f"reelhouse: --data {os.path.relpath(SAMPLE)}"
         )
-    print(as_markdown(kept), end="", flush=True)
+    show_markdown(as_markdown(kept))
     return 0
 
 
@@ -130,6 +142,7 @@ def _newest_of(kept: Sequence[Benchmark], name: str, data: Path) -> Benchmark:
 
 def _print(benchmarks: Sequence[Benchmark]) -> None:
     from flows.lab_table import as_markdown
+    from flows.lab_terminal import show_markdown
 
     for one in benchmarks:
-        print(f"\n{as_markdown(one)}\n{os.path.relpath(one.folder)} holds all of it.", flush=True)
+        show_markdown(f"\n{as_markdown(one)}\n{os.path.relpath(one.folder)} holds all of it.\n")

@@ -85,7 +85,7 @@ def _conditions(manifest: Manifest) -> Iterator[str]:
     """Of refreshes: how fast the service answers and is asked, and what is not as we ship it in any profile."""
     if manifest.measures != "refreshes":
         return
-    if manifest.stand_in:
+    if "latency_s" in manifest.stand_in:
         answer_s = manifest.stand_in["latency_s"]
         picture_s = manifest.stand_in.get("image_latency_s")
         pace = manifest.settings.get(OPTIMIZED, {}).get("scrape", {}).get("rate_hz")
@@ -106,8 +106,8 @@ def _took(manifest: Manifest) -> str:
 
 
 def versions_words(manifest: Manifest) -> str:
-    """What was measured and what it is built on, for people."""
-    versions = manifest.versions
+    """What was measured and what it is built on, for people; what the manifest does not say is called unknown."""
+    versions = dict.fromkeys(("reelhouse", "prefect", "polars", "duckdb"), "unknown") | dict(manifest.versions)
     return (
         f"reelhouse {versions['reelhouse']}, Prefect {versions['prefect']}, Polars {versions['polars']}, "
         f"DuckDB {versions['duckdb']}"

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from flows.adapting import lessons
-from tasks.core.errors import BatchIncomplete
+from tasks.core.errors import BatchIncomplete, Refused
 from tasks.core.layout import DataFolder
 from tasks.core.paths import as_parameter, from_parameter
 from tasks.core.progress import progress
@@ -80,7 +80,7 @@ def preview(roots: Sequence[str], settings: Settings, *, is_confirmed: bool = Fa
     """What ``refresh`` of ``roots`` would do; ``is_confirmed`` if a person said that what is not there is gone.
 
     Raises:
-        Refused: a root cannot be read, or the warehouse cannot be opened.
+        Refused: a root cannot be read, the data folder cannot be written, or the warehouse cannot be opened.
     """
     data = DataFolder(settings.data_dir.absolute())
     progress.reset()
@@ -232,10 +232,17 @@ def _not_found(staging: Path, folders: Sequence[bytes]) -> pl.DataFrame:
 
 @contextmanager
 def _staging(data: DataFolder) -> Iterator[Path]:
-    """A staging folder that is gone in the end, with every folder that was made for it."""
+    """A staging folder that is gone in the end, with every folder that was made for it.
+
+    Raises:
+        Refused: the data folder cannot be written.
+    """
     staging = data.staging(f"preview-{uuid.uuid4()}")
     missing = [folder for folder in (data.path, staging.parent) if not folder.exists()]
-    staging.mkdir(parents=True)
+    try:
+        staging.mkdir(parents=True)
+    except OSError as exc:
+        raise Refused(f"the data folder {data.path} cannot be written: {exc.strerror}") from exc
     try:
         yield staging
     finally:

@@ -1,7 +1,8 @@
 """Put what a run does and has done where the Prefect UI shows it: artifacts of the run.
 
 One artifact a key and run: a run that is retried changes those it has made before, so that none of them tells of a
-state that is over. The UI reads descriptions and, in one of its versions, cells as Markdown: names are escaped.
+state that is over. Keys begin as ``flow.artifact_keys`` says. The UI reads descriptions and, in one of its versions,
+cells as Markdown: names are escaped.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ from tasks.schema.titles import Artwork, Titles
 from tasks.timings.store import flush, scan_timings
 from tasks.timings.summary import SLOWEST_SHOWN, durations, slowest
 
-REPORT_KEY = "refresh-report"
-"""Key under which the UI keeps the reports of all runs, newest first."""
-FAILURES_KEY = "refresh-failures"
-QUARANTINE_KEY = "refresh-quarantine"
-PROGRESS_KEY = "refresh-progress-"
-POSTER_KEY = "refresh-poster-"
+REPORT_KEY = "report"
+"""End of the key under which the UI keeps the reports of all runs, newest first."""
+FAILURES_KEY = "failures"
+QUARANTINE_KEY = "quarantine"
+PROGRESS_KEY = "progress-"
+POSTER_KEY = "poster-"
 ROWS_SHOWN = 200
 """Rows of a table artifact; the UI lays all of them out at once."""
 POSTERS_SHOWN = 6
@@ -68,20 +69,25 @@ _log = logging.getLogger(__name__)
 
 
 class _Shelf:
-    """The artifacts of one flow run, one a key."""
+    """The artifacts of one flow run, one a key; ``begin`` is that of all keys."""
 
-    def __init__(self, client: SyncPrefectClient, flow_run_id: UUID) -> None:
+    def __init__(self, client: SyncPrefectClient, flow_run_id: UUID, begin: str) -> None:
         self._client = client
         self._flow_run_id = flow_run_id
+        self._begin = begin
         of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
         self.ids: dict[str, UUID] = {
             a.key: a.id for a in client.read_artifacts(artifact_filter=of_run) if a.key is not None
         }
 
-    def put(self, key: str, kind: str, data: str | float, description: str) -> UUID:
-        """Make the artifact, or change the one that this run has made before."""
-        with span("publish.artifact", item=key):
-            return self._put(key, kind, data, description)
+    def has(self, end: str) -> bool:
+        """Whether the run has made the artifact before."""
+        return f"{self._begin}-{end}" in self.ids
+
+    def put(self, end: str, kind: str, data: str | float, description: str) -> UUID:
+        """Make the artifact whose key ends so, or change the one that this run has made before."""
+        with span("publish.artifact", item=f"{self._begin}-{end}"):
+            return self._put(f"{self._begin}-{end}", kind, data, description)
 
     def _put(self, key: str, kind: str, data: str | float, description: str) -> UUID:
         if key in self.ids:
@@ -125,7 +131,7 @@ def set_tags(settings: Settings, folders: Sequence[tuple[str, str]]) -> None:
 
 
 @contextmanager
-def publishing_progress(source: Progress = progress) -> Iterator[None]:
+def publishing_progress(keys_begin: str, source: Progress = progress) -> Iterator[None]:
     """Keep a progress artifact for every stage of ``source`` until the block ends; its last state also after an error.
 
     One of them is changed every two seconds. A stage without work has none. A server that is away costs the run two
@@ -135,7 +141,7 @@ def publishing_progress(source: Progress = progress) -> Iterator[None]:
     if context is None or context.flow_run is None:
         yield
         return
-    publisher = _ProgressPublisher(source, context.flow_run.id)
+    publisher = _ProgressPublisher(source, context.flow_run.id, keys_begin)
     # The copy of the context holds Prefect's settings; a daemon, so that a server that hangs does not keep the process.
     thread = threading.Thread(
         target=contextvars.copy_context().run, args=(publisher.work,), name="progress-artifacts", daemon=True
@@ -150,10 +156,11 @@ def publishing_progress(source: Progress = progress) -> Iterator[None]:
 
 
 class _ProgressPublisher:
-    def __init__(self, source: Progress, flow_run_id: UUID) -> None:
+    def __init__(self, source: Progress, flow_run_id: UUID, keys_begin: str) -> None:
         self.ending = threading.Event()
         self._source = source
         self._flow_run_id = flow_run_id
+        self._keys_begin = keys_begin
         self._shelf: _Shelf | None = None
         self._shown: dict[str, StageProgress] = {}
         """In the order in which they were published, the latest last."""
@@ -179,7 +186,7 @@ class _ProgressPublisher:
     def _put(self, stage: StageProgress) -> None:
         if self._shelf is None:  # a client of its own: that of the run waits for answers much longer
             client = get_client(sync_client=True, httpx_settings={"timeout": FAREWELL_S})
-            self._shelf = _Shelf(client, self._flow_run_id)
+            self._shelf = _Shelf(client, self._flow_run_id, self._keys_begin)
         key = PROGRESS_KEY + re.sub("[^a-z0-9]+", "-", stage.stage.lower())
         self._shelf.put(key, "progress", _percentage(stage), escaped(line(stage, time.monotonic())))
         self._shown.pop(stage.stage, None)
@@ -200,12 +207,15 @@ def _differ(stage: StageProgress, shown: StageProgress) -> bool:
 
 
 @timed("publish.report")
-def publish_report(data: DataFolder, record: Mapping[str, Any], *, image_base_url: str | None = None) -> None:
+def publish_report(
+    data: DataFolder, record: Mapping[str, Any], *, keys_begin: str, image_base_url: str | None = None
+) -> None:
     """Attach to the run that is at work its report, tables of what failed and was set aside, and its first new posters.
 
     A server that does not take them costs a warning, not the run.
 
     Args:
+        keys_begin: how the keys of the artifacts begin.
         image_base_url: where pictures are fetched from; ``None`` where that was not needed. The browser of whoever
             looks loads the posters from there.
     """
@@ -213,14 +223,14 @@ def publish_report(data: DataFolder, record: Mapping[str, Any], *, image_base_ur
     if context is None or context.flow_run is None:
         return
     try:
-        shelf = _Shelf(get_client(sync_client=True), context.flow_run.id)
+        shelf = _Shelf(get_client(sync_client=True), context.flow_run.id, keys_begin)
         ui = PREFECT_UI_URL.value()
         links = [Link("This run in the Prefect UI", f"{ui}/runs/flow-run/{context.flow_run.id}")] if ui else []
         for key, title, items in (
             (FAILURES_KEY, "Items that failed", failed_items(record)),
             (QUARANTINE_KEY, "Items set aside", set_aside_items(record)),
         ):
-            if items or key in shelf.ids:
+            if items or shelf.has(key):
                 page = f"{ui}/artifacts/artifact/{_put_table(shelf, key, title, items)}"
                 links += [Link(f"{title}, as a table", page)] if ui else []
         collected = data.staging(record["run_id"]) / "collected"

@@ -173,9 +173,9 @@ def _refresh(roots: list[str], settings: Settings, confirmed: Confirmed, data: D
             with span("record.begin"):
                 ending.enter_context(recorded(run, earlier))
             set_tags(settings, run.folders)
-            with publishing_progress():
+            with publishing_progress(settings.flow.artifact_keys):
                 record = carry_out(run, discovery)
-            publish_report(data, record, image_base_url=run.image_base_url)
+            publish_report(data, record, keys_begin=settings.flow.artifact_keys, image_base_url=run.image_base_url)
         _tidy_staging(run)
     return run.final_state()
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tasks.core import atomic
 from tasks.core.errors import Refused
-from tasks.core.units import human_size
+from tasks.core.units import human_size, printable
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
@@ -168,6 +168,19 @@ def _must_answer(api_url: str) -> None:
         ) from exc
 
 
+def _database_url(database: Path) -> str:
+    """The address of a SQLite file, whatever its name: SQLAlchemy takes %41 in an address for an A."""
+    from sqlalchemy import URL  # here, because its import takes longer than that of all of this module
+
+    try:
+        return URL.create("sqlite+aiosqlite", database=str(database)).render_as_string(hide_password=False)
+    except UnicodeEncodeError as exc:
+        raise ServerNotStarted(
+            f"{printable(str(database.parent))} is no UTF-8; the Prefect server keeps its records there and cannot "
+            "open it"
+        ) from exc
+
+
 @contextmanager
 def _started(server: Server, home: Path, port: int, meanwhile: Callable[[], object] | None) -> Iterator[None]:
     assert server.log is not None
@@ -176,7 +189,7 @@ def _started(server: Server, home: Path, port: int, meanwhile: Callable[[], obje
         **SERVER_SETTINGS,
         "PREFECT_HOME": str(home),
         "PREFECT_UI_API_URL": server.api_url,
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        "PREFECT_API_DATABASE_CONNECTION_URL": _database_url(home / "prefect.db"),
     }
     try:
         home.mkdir(parents=True, exist_ok=True)

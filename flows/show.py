@@ -23,18 +23,25 @@ from tasks.report.text import as_text
 from tasks.timings.store import export_csv, read_timings, runs
 from tasks.timings.summary import SLOWEST_SHOWN, durations, slowest
 from tasks.timings.text import as_text as timings_as_text
+from tasks.warehouse.runs import record_in
 
 LONGEST_TABLE = 1_000
 """Rows of a query shown as a table; more are what --csv and --json are for."""
 
 
 def record_of(data: DataFolder, run_id: str | None) -> dict[str, Any] | None:
-    """The record of a run, of the newest one without an id; ``None`` where there is none."""
+    """The record of a run, of the newest one without an id; ``None`` where there is none.
+
+    A file that is no record is left out, with a line on stderr that names it.
+    """
     paths = [data.runs / f"{run_id}.json"] if run_id else sorted(data.runs.glob("*.json"), key=_modified_ns)
     for path in reversed(paths):
-        if path.is_file():
-            record: dict[str, Any] = orjson.loads(path.read_bytes())
-            return record
+        try:
+            return record_in(path)
+        except FileNotFoundError:
+            continue
+        except Refused as exc:
+            print(f"reelhouse: {printable(str(exc))}; it is left out", file=sys.stderr)
     return None
 
 

@@ -211,7 +211,7 @@ def _sections(found: Tuning) -> Iterator[Section]:
                 tuple((one.name, f"{one.value:,}", f"{one.chosen:,}") for one in found.proposals),
                 frozenset(head[1:]),
             ),
-            lines=("Remove the line from reelhouse.toml to let it be chosen.",),
+            lines=("To let it be chosen, remove it from where it is set: reelhouse config says where.",),
             tone="note",
         )
     else:
@@ -225,11 +225,15 @@ def _sections(found: Tuning) -> Iterator[Section]:
                 frozenset(_USE_HEAD[2:]),
                 spare=("half within", "count"),
             ),
-            lines=("A limit that is never reached costs nothing; one that is always reached may be too low.",),
+            lines=(_USED,),
         )
     yield Section("How good the times told were", lines=tuple(_prediction_lines(found.predictions)))
 
 
+_USED = (
+    "A limit that is never reached costs nothing. What waits for its turn is counted, too: where more are at once than "
+    "are allowed, the limit held some back, and may be too low."
+)
 _USE_HEAD = ("scope", "limit", "allowed", "at once", "count", "half within", "95 % within")
 
 

@@ -81,10 +81,15 @@ MEANS = {
 
 
 def find_data(chosen: str | None) -> DataFolder:
-    """The data folder to read: ``chosen``, else ``REELHOUSE_DATA_DIR``, else the first there is, else the sample."""
-    named = chosen or os.environ.get("REELHOUSE_DATA_DIR")
-    if named:
-        return DataFolder(Path(named))
+    """The data folder to read: ``chosen``, else ``REELHOUSE_DATA_DIR``, else the first there is, else the sample.
+
+    A relative ``REELHOUSE_DATA_DIR`` that is not there is looked for in the project: Jupyter has moved from where
+    that was written to the folder of the notebook.
+    """
+    if chosen:
+        return DataFolder(Path(chosen))
+    if named := os.environ.get("REELHOUSE_DATA_DIR"):
+        return DataFolder(Path(named) if Path(named).exists() else PROJECT / named)
     own = [PROJECT / "data" / name for name in ("library", "demo")]
     return DataFolder(next((place for place in own if place.exists()), SAMPLE.path))
 
@@ -94,8 +99,19 @@ def is_sample(data: DataFolder) -> bool:
     return data.path.resolve() == SAMPLE.path
 
 
+def looked_in(*places: Path) -> str:
+    """The folders where something was looked for and not found, as a sentence."""
+    return f"Looked in {' and in '.join(f'`{printable(str(place.resolve()))}`' for place in places)}."
+
+
 def show_as(pictures: str) -> None:
-    """Draw charts as ``png``, ``svg`` (both on this computer) or ``html`` (interactive, with scripts from the web)."""
+    """Draw charts as ``png``, ``svg`` (both on this computer) or ``html`` (interactive, with scripts from the web).
+
+    Raises:
+        ValueError: ``pictures`` is none of these.
+    """
+    if pictures not in ("png", "svg", "html"):
+        raise ValueError(f'PICTURES must be "png", "svg" or "html", not {pictures!r}')
     alt.renderers.enable(pictures, **({} if pictures == "html" else {"scale_factor": 1.5}))
 
 

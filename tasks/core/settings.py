@@ -364,6 +364,12 @@ class FlowSettings(Room):
         description="Batches of one stage that talk to the network at once; 4 if not set, fewer where "
         "memory_limit_bytes asks for it.",
     )
+    artifact_keys: str = Field(
+        "refresh",
+        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
+        description="How the keys of a run's artifacts in the Prefect UI begin; another for each library on one server "
+        "keeps their reports and posters apart.",
+    )
     memory_limit_bytes: int | None = Field(
         None,
         ge=LEAST_WORKER_MEMORY_BYTES,

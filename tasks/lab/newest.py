@@ -58,8 +58,8 @@ def commit_words(manifest: Manifest) -> str:
 
 
 def machine_words(manifest: Manifest) -> str:
-    """The kind of machine a benchmark was run on, for people."""
-    host = manifest.host
+    """The kind of machine a benchmark was run on, for people; what its manifest does not say is called unknown."""
+    host = dict.fromkeys(("system", "machine", "cores", "python"), "unknown") | dict(manifest.host)
     return f"{host['system']} {host['machine']}, {host['cores']} cores, Python {host['python']}"
 
 

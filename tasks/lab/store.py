@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import polars as pl
 from pandera.errors import SchemaError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.core import atomic
 from tasks.core.errors import Refused
@@ -42,10 +42,10 @@ class Manifest(BaseModel):
 
     benchmark_id: str
     preset: str
-    words: str = Field(description="The preset in words.")
+    words: str = Field(min_length=1, description="The preset in words.")
     measures: Literal["refreshes", "replays"] = Field("refreshes", description="What its runs are.")
-    started_at: datetime
-    finished_at: datetime | None = Field(None, description="None while it goes on, and of one that was stopped.")
+    started_at: AwareDatetime
+    finished_at: AwareDatetime | None = Field(None, description="None while it goes on, and of one that was stopped.")
     rounds: int = Field(description="How often each profile had its turn: n.")
     order: tuple[str, ...] = Field(description="The profiles in the order in which they ran, all rounds.")
     profiles: Mapping[str, Mapping[str, Any]] = Field(description="Profile -> settings that are not the defaults.")
@@ -195,7 +195,9 @@ def _manifest(path: Path) -> Manifest:
     except OSError as exc:
         raise Refused(f"there is no benchmark in {path.parent}: {exc.strerror}") from exc
     except ValidationError as exc:
-        raise Refused(f"{path} is no manifest of this version: {exc.errors()[0]['msg']}") from exc
+        first = exc.errors()[0]
+        reason = ": ".join((".".join(map(str, first["loc"])), first["msg"])) if first["loc"] else first["msg"]
+        raise Refused(f"{path} is no manifest of this version: {reason}") from exc
 
 
 def _read(path: Path, table: type[Table]) -> pl.DataFrame:

@@ -25,6 +25,8 @@ from tasks.schema.runs import Failures, Quarantine, RunRoots, Runs, RunSkips, Ru
 from tasks.schema.table import Table
 
 PARTS: tuple[type[Table], ...] = (RunStages, RunRoots, RunSkips, Failures, Quarantine)
+NEEDED = ("run_id", "name", "started_at", "state")
+"""Texts without which a file is no record of a run, whatever version wrote it."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,42 @@ def write_run_record(data_dir: Path, record: Mapping[str, Any]) -> Path:
     return path
 
 
-def read_run_record(data_dir: Path, run_id: str) -> dict[str, Any] | None:
-    """The record of a run as it was written; ``None`` where there is none, or it cannot be read."""
+def record_in(path: Path) -> dict[str, Any]:
+    """The record of a run in a file, as it was written.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Refused: it is none, as where a disk was full or a copy was cut off; says which file, and why.
+    """
+    content = path.read_bytes()
     try:
-        record = orjson.loads((DataFolder(data_dir).runs / f"{run_id}.json").read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
+        record = orjson.loads(content)
+    except orjson.JSONDecodeError as exc:
+        raise _no_record(path, "it is not whole" if content.strip() else "it is empty") from exc
+    if not isinstance(record, dict):
+        raise _no_record(path, "it is no JSON object")
+    for name in NEEDED:
+        if not isinstance(record.get(name), str):
+            raise _no_record(path, f"it has no {name}")
+    try:
+        has_zone = datetime.fromisoformat(record["started_at"]).tzinfo is not None
+    except ValueError:
+        has_zone = False
+    if not has_zone:
+        raise _no_record(path, "its started_at is no time with a zone")
+    return record
+
+
+def _no_record(path: Path, why: str) -> Refused:
+    return Refused(f"{path} is no record of a run: {why}")
+
+
+def read_run_record(data_dir: Path, run_id: str) -> dict[str, Any] | None:
+    """The record of a run as it was written; ``None`` where there is none, or it is no record."""
+    try:
+        return record_in(DataFolder(data_dir).runs / f"{run_id}.json")
+    except (FileNotFoundError, Refused):
         return None
-    return record if isinstance(record, dict) else None
 
 
 def end_run_record(data_dir: Path, run_id: str, *, state: str, reason: str, at: datetime | None) -> bool:
@@ -87,10 +118,22 @@ def end_run_record(data_dir: Path, run_id: str, *, state: str, reason: str, at: 
 
 
 def run_records(data_dir: Path, *, newest: int = 20) -> list[dict[str, Any]]:
-    """The records that were written last and can be read, the newest run first."""
+    """The records that were written last, the newest run first; what is no record is left out."""
+    return read_run_records(data_dir, newest=newest)[0]
+
+
+def read_run_records(data_dir: Path, *, newest: int = 20) -> tuple[list[dict[str, Any]], list[str]]:
+    """The records that were written last, the newest run first, and for each file that is none the reason."""
     paths = sorted(DataFolder(data_dir).runs.glob("*.json"), key=_modified_ns, reverse=True)[:newest]
-    records = [record for path in paths if (record := read_run_record(data_dir, path.stem)) is not None]
-    return sorted(records, key=lambda record: str(record.get("started_at")), reverse=True)
+    records, refused = [], []
+    for path in paths:
+        try:
+            records.append(record_in(path))
+        except FileNotFoundError:
+            continue
+        except Refused as exc:
+            refused.append(str(exc))
+    return sorted(records, key=lambda record: str(record["started_at"]), reverse=True), refused
 
 
 def _modified_ns(path: Path) -> int:

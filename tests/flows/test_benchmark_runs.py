@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from flows.benchmark_runs import NotMeasured, Rival, Run, budget, interleaved, measured, program, ratios, table
+from flows.benchmark_runs import (
+    NotMeasured,
+    Rival,
+    Run,
+    _finished,
+    budget,
+    interleaved,
+    measured,
+    program,
+    ratios,
+    table,
+)
+from tasks.core.errors import RefreshError
+from tasks.lab.presets import preset
+from tests.flows.house import until
+
+PROJECT = Path(__file__).parents[2]
 
 
 def a_run(wall_s: float = 1.0, cpu_s: float = 1.0, item_count: int = 10) -> Run:
@@ -107,6 +128,56 @@ def test_a_program_that_fails_ends_the_benchmark(tmp_path):
     """
     with pytest.raises(SystemExit, match="bare_scandir ended with 1"):
         program("bare_scandir", {"root": str(tmp_path / "missing")})
+
+
+def test_a_program_that_is_stopped_for_a_known_reason_says_it_in_one_line(tmp_path, capfd):
+    """
+    A service that nobody runs: the reason is the error, and nothing else is printed.
+    """
+    way = preset("d3-calls").settings_of("optimized")
+    request = {"service": "http://127.0.0.1:9", "show_ids": [], "way": way, "data_dir": str(tmp_path)}
+
+    with pytest.raises(RefreshError, match=r"127\.0\.0\.1:9"):
+        program("replay_calls", request, {"TMDB_TOKEN": "t"})
+
+    assert ("", "") == capfd.readouterr()
+
+
+def test_a_program_does_not_outlive_what_stops_it():
+    """
+    Ctrl-C while it works: it is asked to end, and has ended when the error comes through.
+    """
+    began = time.monotonic()
+    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        _finished([sys.executable, "-c", "import time; time.sleep(60)"], b"", dict(os.environ))
+
+    assert time.monotonic() - began < 30
+
+
+def test_a_program_ends_with_the_process_that_started_it(tmp_path):
+    """
+    Killed by SIGKILL, which it can tell nobody.
+    """
+    child = "import os, time; from flows.keeper import end_with_parent; end_with_parent(os.getppid())"
+    child += f"; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+
+    with subprocess.Popen([sys.executable, "-c", parent], cwd=PROJECT) as process:
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), within_s=30)
+        process.kill()
+
+    pid = int((tmp_path / "pid").read_text())
+    until(lambda: not is_at_work(pid), within_s=30)
+
+
+def is_at_work(pid: int) -> bool:
+    """Whether there is such a process that has not ended; nobody may have asked yet how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_short_rows_are_filled_up():

@@ -220,6 +220,8 @@ def test_the_report_can_be_read_again(known, refreshed):
         (["sql", "SELECT 1"], "there is no warehouse"),
         (["report"], "there is no run in"),
         (["report", "nobody"], "there is no run nobody in"),
+        (["runs", "bundle"], "make one: reelhouse refresh"),
+        (["runs", "bundle", "nobody"], 'list them: reelhouse sql "SELECT run_id, name FROM runs"'),
         (["timings"], "there are no timings in"),
         (["ui"], "there are no runs in"),
         (["refresh"], "Missing argument"),
@@ -414,6 +416,18 @@ def test_tune_shows_how_much_of_a_limit_was_used(known):
     assert (0, "") == (done.status, done.stderr)
     assert {"probe.workers", "scrape.connections", "artwork.connections"} <= set(said.split())
     assert "Three runs must have told of a library" in said
+
+
+def test_tune_says_how_to_have_a_limit_chosen(known):
+    """
+    Wherever it was set, which may be no file; and why more can be at once than a limit allows.
+    """
+    done = known.run("tune", "--set", "scrape.connections=3")
+
+    said = " ".join(done.stdout.decode().split())
+    assert "remove it from where it is set: reelhouse config says where" in said
+    assert "reelhouse.toml" not in said
+    assert "What waits for its turn is counted, too" in said
 
 
 def test_tune_needs_a_run(empty):

@@ -35,13 +35,32 @@ def test_profiles_that_measure_without_ffprobe_do_not_need_it(tmp_path, monkeypa
 
 
 @pytest.mark.usefixtures("without_privileges")
-@pytest.mark.parametrize("name", ["shut", "shut/bench", "file", "file/bench"])
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("shut", "cannot be written: .*; choose another folder"),
+        ("shut/bench", "cannot be written: .*; choose another folder"),
+        ("file", "is no folder, or lies below a file; choose another one"),
+        ("file/bench", "is no folder, or lies below a file; choose another one"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, name, said):
     """
     It may not be written, or made, or is a file.
     """
     (tmp_path / "shut").mkdir(mode=0o500)
     (tmp_path / "file").touch()
 
-    with pytest.raises(StorageNotWritable, match=f"{name} cannot be written: .*; choose another folder"):
+    with pytest.raises(StorageNotWritable, match=f"{name} {said}"):
         must_be_ready(tmp_path / name, {})
+
+
+@pytest.mark.parametrize("name", ["why?", "b\udcff"])
+def test_a_folder_that_duckdb_cannot_write_is_refused(tmp_path, name):
+    """
+    A question mark ends its path, and a byte that is no UTF-8 cannot be told to it. Nothing is made.
+    """
+    with pytest.raises(Refused):
+        must_be_ready(tmp_path / name, {})
+
+    assert [] == list(tmp_path.iterdir())

@@ -113,6 +113,21 @@ def test_claims_of_all_presets_stand_in_one_table(tmp_path):
     assert "`DiskWrite` is flagged first, from 46 ms to 896 ms a film (+850 ms)" in told
 
 
+def test_what_a_manifest_does_not_say_is_unknown(tmp_path):
+    """
+    One without the entry of a version, or without what the stand-in was told, is shown with the others.
+    """
+    a_benchmark(tmp_path, "d0", [80.0] * 5, [20.0] * 5)
+    a_benchmark(tmp_path, "d2", [6.0], [3.0], versions={"polars": "2.1"}, host={"system": "Linux"}, stand_in={"x": 1})
+
+    kept = read_benchmarks(tmp_path)[0]
+
+    place = "Linux unknown, unknown cores, Python unknown"
+    versions = "reelhouse unknown, Prefect unknown, Polars 2.1, DuckDB unknown"
+    assert f"d2: {place}; {versions}." in as_markdown(kept)
+    assert f"{place};\n{versions};" in one_as_markdown(next(one for one in kept if one.manifest.preset == "d2"))
+
+
 def test_a_claim_about_one_switch_is_answered_by_an_older_ablation(tmp_path):
     """
     Without kept answers 80 requests, with them 40, at noon; whole runs stand as they were an hour later, and it is

@@ -21,9 +21,10 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 """
 
 
-def test_what_a_killed_benchmark_has_left_is_removed(tmp_path):
+def test_what_a_killed_benchmark_has_left_is_removed(tmp_path, capsys):
     """
-    Not while it is at work, whoever begins or ends meanwhile; after kill -9 the next one removes it.
+    Not while it is at work, whoever begins or ends meanwhile; who begins then says so. After kill -9 the next one
+    removes it.
     """
     with subprocess.Popen(
         [sys.executable, "-c", AT_WORK, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -34,12 +35,14 @@ def test_what_a_killed_benchmark_has_left_is_removed(tmp_path):
             assert 3 == len({ours, third, theirs})
             assert [True] * 3 == [(folder / MARK).exists() for folder in (ours, third, theirs)]
         assert [theirs] == folders_in(tmp_path)
+        assert 2 == capsys.readouterr().err.count("another benchmark is at work")
         other.kill()
 
     assert (theirs / "baseline-1").exists()
     with scratch_folder(tmp_path) as ours:
         assert [ours] == folders_in(tmp_path)
     assert [] == folders_in(tmp_path)
+    assert "" == capsys.readouterr().err
 
 
 def test_it_ends_with_an_error_too(tmp_path):

@@ -38,7 +38,7 @@ def working():
     stages = Progress()
     began = time.monotonic()
     try:
-        with publishing_progress(stages):
+        with publishing_progress("refresh", stages):
             stages.begin("nothing to do", 0)
             stages.begin("discover")
             stages.begin("Plan Files", 250)
@@ -56,7 +56,7 @@ def working():
 @flow
 def interrupted():
     stages = Progress()
-    with publishing_progress(stages):
+    with publishing_progress("refresh", stages):
         stages.begin("probe", 4)
         stages.advance("probe", 3)
         print(json.dumps(str(flow_run.id)), flush=True)
@@ -79,13 +79,13 @@ from tasks.core.progress import Progress
 def working():
     stages = Progress()
     for address in sys.argv[1:]:
-        with temporary_settings({PREFECT_API_URL: address}), publishing_progress(stages):
+        with temporary_settings({PREFECT_API_URL: address}), publishing_progress("refresh", stages):
             stages.begin("probe", 2)
             stages.advance("probe", 2)
     return "done"
 
 stages = Progress()
-with publishing_progress(stages):  # outside of a run
+with publishing_progress("refresh", stages):  # outside of a run
     stages.begin("probe", 2)
 print(working())
 """
@@ -107,7 +107,7 @@ def reporting(folder, records, base):
         with span("probe.step"), span("probe.file", item="/v/slow.mkv"):
             pass
         for record in records:
-            publish_report(data, record, image_base_url=base)
+            publish_report(data, record, keys_begin="refresh", image_base_url=base)
     tags = [tags_of(Settings(data_dir=folder), given) for given in ([["/v", "/v"]], [["/v", "/v"], ["/w", "/w/x"]])]
     print(json.dumps([str(flow_run.id), tags]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.server import ServerNotStarted, free_port, is_free, serving
-from tests.flows.house import ask_prefect, processes_of
+from tests.flows.house import ask_prefect, lean, processes_of
 
 LISTEN = "0A"
 LOOPBACK = "0100007F"
@@ -59,6 +60,27 @@ def test_its_records_lie_in_its_folder(prefect):
     assert prefect.log is not None
 
     assert {"prefect.db", "server.log"} <= {path.name for path in prefect.log.parent.iterdir()}
+
+
+def test_its_folder_may_have_any_name(first_start, tmp_path, monkeypatch):
+    """
+    Signs that mean something in addresses are taken as they are: the records that lie in the folder are used, and no
+    other folder comes into being.
+    """
+    for variable in ("PREFECT_API_URL", "PREFECT_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in lean(tmp_path).items():
+        monkeypatch.setenv(variable, value)
+    there = set(tmp_path.iterdir())
+    home = tmp_path / "100%41 #1 50% [it's] a+b & @c \N{CLAPPER BOARD} :memory:" / "prefect"
+    shutil.copytree(first_start, home)
+
+    with serving(home) as server:
+        status = ask_status(server.api_url)
+        is_open = (home / "prefect.db-wal").exists()  # SQLite keeps it beside a database that is open
+
+    assert (200, True) == (status, is_open)
+    assert there | {home.parent} == set(tmp_path.iterdir())
 
 
 def test_a_server_that_is_given_is_used(prefect, monkeypatch, tmp_path):

@@ -36,7 +36,8 @@ def keep(data: DataFolder, run_id: str, *, at_s: int = 0, **record: object) -> N
     """Write a record as the run that ended ``at_s`` has left it."""
     data.runs.mkdir(parents=True, exist_ok=True)
     path = data.runs / f"{run_id}.json"
-    path.write_text(json.dumps({"run_id": run_id, "name": f"name of {run_id}", "state": "incomplete", **record}))
+    known = {"run_id": run_id, "name": f"name of {run_id}", "state": "incomplete", "started_at": "2026-01-05T12:00:00Z"}
+    path.write_text(json.dumps(known | record))
     os.utime(path, (at_s, at_s))
 
 

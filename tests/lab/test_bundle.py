@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 import polars as pl
 import pytest
 
+from tasks.core.errors import Refused, StorageNotWritable
 from tasks.core.settings import Settings
 from tasks.lab.bundle import record_without_names, without_names, write_bundle
 from tasks.schema.timings import Timings
@@ -90,6 +93,62 @@ def test_equal_items_have_equal_marks():
     assert first != without_names(TIMINGS, salt=b"two")["item"][0]
     assert [{"calls": 3}, None] == [text and orjson.loads(text) for text in found["attributes"].to_list()[:3:2]]
     assert TIMINGS["value"].equals(found["value"])
+
+
+def test_sizes_name_nothing():
+    """
+    Two significant digits of each are left, in every place where bytes are told; durations and counts stay exact.
+    """
+    timings = Timings.frame(
+        [
+            a_record(1, "artwork.write", SECRET, bytes=1_234_567, attributes='{"read_bytes":98765,"calls":123}'),
+            a_record(2, "http.request", SECRET, bytes=0) | {"value": 0.123456},
+            a_record(3, "probe.worker_memory", None) | {"value": 45_678.0, "unit": "byte"},
+            a_record(4, "probe.file", SECRET, bytes=7_654_321_987),
+        ]
+    )
+
+    found = without_names(timings, salt=b"one")
+
+    assert [1_200_000, 0, None, 7_700_000_000] == found["bytes"].to_list()
+    assert [0.5, 0.123456, 46_000.0, 0.5] == found["value"].to_list()
+    assert {"read_bytes": 99_000, "calls": 123} == orjson.loads(found["attributes"][0])
+
+
+def test_an_earlier_bundle_is_replaced_and_nothing_else(tmp_path):
+    """
+    Neither a folder nor a file of another kind, nor one that a link leads to; they stay as they are.
+    """
+    bundle, other, archive = (tmp_path / name for name in ("run.zip", "other.zip", "archive.zip"))
+    write_bundle(bundle, {}, TIMINGS)
+    write_bundle(bundle, RECORD, TIMINGS)
+    other.write_bytes(b"my own")
+    (tmp_path / "link.zip").symlink_to(other)
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("run.json", "{}")
+    kept = archive.read_bytes()
+
+    with pytest.raises(Refused, match=r"is a folder; name a file$"):
+        write_bundle(tmp_path, RECORD, TIMINGS)
+    for taken in (other, archive, tmp_path / "link.zip", Path(os.devnull)):
+        with pytest.raises(Refused, match=r"is no bundle of a run; name another file, or remove it$"):
+            write_bundle(taken, RECORD, TIMINGS)
+
+    with zipfile.ZipFile(bundle) as file:
+        assert 12.5 == orjson.loads(file.read("run.json"))["wall_s"]
+    assert (b"my own", kept) == (other.read_bytes(), archive.read_bytes())
+
+
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path):
+    """
+    Below a file no folder can be made (POSIX, mkdir: ENOTDIR or EEXIST), and no right would help: another file would.
+    """
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageNotWritable, match="; name another file, in a folder") as caught:
+        write_bundle(tmp_path / "file" / "run.zip", RECORD, TIMINGS)
+
+    assert "give this user the right" not in str(caught.value)
 
 
 @pytest.mark.parametrize("record", [{}, {"settings": None}, {"settings": "{}"}])

@@ -119,3 +119,4 @@ def test_where_it_comes_from_is_told_in_words(commit, words):
     """
     assert words == commit_words(a_manifest(commit=commit))
     assert "Linux x86_64, 2 cores, Python 3.12.1" == machine_words(a_manifest(host=HOST))
+    assert "Linux unknown, 2 cores, Python unknown" == machine_words(a_manifest(host={"system": "Linux", "cores": 2}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -124,6 +125,32 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(tmp_path):
     assert [True, True] == [name in " ".join(refused) for name in ("older", "without-runs")]
     assert 2 == len(refused)
     assert {"whole", "without-runs"} == {path.name for path in benchmark_folders(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"finished_at": "2026-01-05T12:00:00"}, "finished_at: Input should have timezone info"),
+        ({"started_at": "2026-01-05T12:00:00"}, "started_at: Input should have timezone info"),
+        ({"host": {"cores": []}}, "host.cores.str: Input should be a valid string"),
+        ({"speed": 1}, "speed: Extra inputs are not permitted"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_names_what_is_wrong(tmp_path, changed, expected):
+    """
+    Times without a zone cannot be set beside others: that benchmark is left out, with the entry that is at fault.
+    """
+    whole, odd = (lab_folder(tmp_path) / name for name in ("whole", "odd"))
+    for folder in (whole, odd):
+        write_manifest(folder, a_manifest(folder.name, finished_at=AT))
+        write_runs(folder, [a_run("baseline", 2.0)], scopes_of())
+    known = json.loads((odd / "manifest.json").read_bytes())
+    (odd / "manifest.json").write_text(json.dumps(known | changed))
+
+    found, refused = read_benchmarks(tmp_path)
+
+    assert ["whole"] == [one.folder.name for one in found]
+    assert [f"{odd / 'manifest.json'} is no manifest of this version: {expected}"] == refused
 
 
 def test_a_replay_has_no_record(tmp_path):

@@ -283,6 +283,7 @@ def test_one_round_tells_nothing(run_notebook, tmp_path):
     said = words(run_notebook(BASELINE_AND_OPTIMISED, DATA=str(folder)))
 
     assert "3.0 times, but **a single run tells nothing**" in said
+    assert "| 9.0 s | 3.0 s | 3.00 | one run: not known |" in said
     assert "times as fast**" not in said
 
 
@@ -311,6 +312,8 @@ def test_before_the_first_benchmark_it_says_what_to_do(run_notebook, tmp_path):
 
     assert "is no manifest of this version" in words(notebook)
     assert "There is no benchmark here yet" in words(notebook)
+    assert f"Looked in `{lab_folder(tmp_path)}`." in words(notebook)
+    assert "None" not in words(notebook)
     assert OF_DOCUMENTS == len(charts(notebook))
 
 

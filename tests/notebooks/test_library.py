@@ -92,4 +92,5 @@ def test_before_the_first_refresh_it_says_what_to_do(run_notebook, tmp_path):
     notebook = run_notebook(LIBRARY, DATA=str(tmp_path), PICTURES="svg")
 
     assert "There is no library here yet" in words(notebook)
+    assert f"Looked in `{tmp_path}`." in words(notebook)
     assert [] == charts(notebook)

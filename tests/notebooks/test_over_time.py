@@ -6,6 +6,7 @@ import shutil
 
 import orjson
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from tasks.core.layout import DataFolder
 from tests.notebooks.execution import OVER_TIME, SAMPLE, charts, kept, outputs, words
@@ -92,9 +93,25 @@ def test_one_run_gives_sentences_instead_of_comparisons(run_notebook, tmp_path):
 
 def test_before_the_first_run_it_says_what_to_do(run_notebook, tmp_path):
     """
-    An empty folder gives a sentence instead of an error, and no chart.
+    An empty folder gives a sentence that names it instead of an error, and no chart; a record that holds nothing
+    counts as none, and is named.
     """
+    runs = DataFolder(tmp_path).runs
+    runs.mkdir()
+    (runs / "bare.json").write_text("{}")
+
     notebook = run_notebook(OVER_TIME, DATA=str(tmp_path), PICTURES="svg")
 
+    assert f"**Left out:** {runs / 'bare.json'} is no record of a run: it has no run_id." in words(notebook)
     assert "There is no run here yet" in words(notebook)
+    assert f"Looked in `{tmp_path}`." in words(notebook)
     assert [] == charts(notebook)
+
+
+@pytest.mark.parametrize("number", [0, -3, "all"])
+def test_a_number_of_runs_that_is_none_is_refused(run_notebook, tmp_path, number):
+    """
+    It says what the number must be.
+    """
+    with pytest.raises(CellExecutionError, match=f"NEWEST must be a whole number of runs, 1 or more, not {number!r}"):
+        run_notebook(OVER_TIME, DATA=str(tmp_path), NEWEST=number)

@@ -7,6 +7,7 @@ import os
 
 import orjson
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from tasks.core.layout import DataFolder
 from tasks.schema.timings import Timings
@@ -67,6 +68,7 @@ def data(tmp_path_factory):
     record = {
         "name": "calm-otter",
         "started_at": BEGAN.isoformat(),
+        "state": "incomplete",
         "failures": [{"stage": "scrape", "cause": "HTTP 503"}] * 3,
         "quarantine": [refused],
         "run_stages": [],
@@ -197,10 +199,36 @@ def test_a_run_that_is_not_there_is_said(run_notebook, data):
 
 def test_before_the_first_run_it_says_what_to_do(run_notebook, tmp_path):
     """
-    An empty folder gives a sentence instead of an error, and no chart; so does one that is not there.
+    An empty folder gives a sentence that names it instead of an error, and no chart; so does one that is not there.
     """
     for folder in (tmp_path, tmp_path / "mistyped"):
         notebook = run_notebook(WHERE_TIME_GOES, DATA=str(folder), PICTURES="svg")
 
         assert "There is no run here yet" in words(notebook)
+        assert f"Looked in `{folder}`." in words(notebook)
         assert [] == charts(notebook)
+
+
+def test_a_number_names_a_run_and_what_is_no_record_is_left_out(run_notebook, tmp_path):
+    """
+    papermill makes a number of ``-p RUN 7``; a record that was cut off is named and hides no run.
+    """
+    data = DataFolder(tmp_path)
+    put(data, "7", a_run(4), record={"name": "seven", "started_at": BEGAN.isoformat(), "state": "completed"})
+    put(data, "8", a_run(5), record={"name": "eight", "started_at": BEGAN.isoformat(), "state": "completed"})
+    for name in ("cut", "bare"):
+        (data.runs / f"{name}.json").write_text("{" if name == "cut" else "{}")
+
+    said = words(run_notebook(WHERE_TIME_GOES, DATA=str(tmp_path), RUN=7, PICTURES="svg"))
+
+    assert "Run **seven** began" in said
+    assert f"**Left out:** {data.runs / 'cut.json'} is no record of a run: it is not whole." in said
+    assert f"**Left out:** {data.runs / 'bare.json'} is no record of a run: it has no run_id." in said
+
+
+def test_a_way_of_drawing_that_is_not_there_is_refused_by_name(run_notebook):
+    """
+    One sentence with those that there are.
+    """
+    with pytest.raises(CellExecutionError, match=r'PICTURES must be "png", "svg" or "html", not \'gif\''):
+        run_notebook(WHERE_TIME_GOES, DATA=str(SAMPLE), PICTURES="gif")
