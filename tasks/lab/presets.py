@@ -55,7 +55,7 @@ class Preset:
     """The account that it stands for: its baseline has the old ways of which this one tells, and no others, which would
     drown them."""
     is_long: bool = False
-    """A round of the old ways takes a working day or more: they are run only where they, or an ablation, are named."""
+    """A round of the old ways takes hours or days: they are run only where they, or an ablation, are named."""
 
     @property
     def replayed(self) -> Shape | None:

@@ -29,6 +29,8 @@ DRIFT_RATIO = 1.5
 """An item that takes so many times what it took is told, if no earlier run was as slow."""
 WIDEST_INTERVAL = 1.0
 """An interval of exponents that is wider says nothing."""
+NEARLY_ONE = 0.05
+"""An exponent that differs from 1 by no more changes the time of ten times the work by an eighth at most."""
 _RESAMPLES = 1_000
 _TIME = pl.Datetime("us", "UTC")
 
@@ -210,6 +212,8 @@ class Scaling:
             return f"cannot be told: {self.why_not}"
         if self.high - self.low > WIDEST_INTERVAL:
             return "cannot be told: the runs differ too much"
+        if self.low >= 1 - NEARLY_ONE and self.high <= 1 + NEARLY_ONE:
+            return "in step with the work, as far as these runs can tell"
         if self.low > 1:
             return "more than in step with the work"
         if self.high < 1:
