@@ -14,6 +14,7 @@ from tasks.core.units import human_duration, human_size
 from tasks.lab.claims import claims_beside
 from tasks.lab.compare import counts, end_to_end, scopes_side_by_side, switches_worth
 from tasks.lab.newest import commit_words, machine_words, round_count
+from tasks.lab.presets import PRESETS
 from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED, switch
 from tasks.lab.replay import ASSUMED_WRITE_S, TRIAL_SCOPE, Shape, way_of
 from tasks.lab.statistics import FEWEST_RUNS, interval_words
@@ -67,7 +68,7 @@ def _head(manifest: Manifest, n: int) -> str:
     lines = [
         f"### Benchmark {manifest.preset}\n",
         f"{manifest.words[0].upper()}{manifest.words[1:]}{files}.",
-        f"n = {n}{planned}{spread}.",
+        f"`{_command(manifest)}`: n = {n}{planned}{spread}.",
         *_ABOUT[manifest.measures],
         *_conditions(manifest),
         *(f"{profile}: {way_of(facts).words}." for profile, facts in _ways(manifest)),
@@ -79,6 +80,13 @@ def _head(manifest: Manifest, n: int) -> str:
     elif n < FEWEST_RUNS:
         lines.append(f"Nothing is called faster or slower below {FEWEST_RUNS} rounds.")
     return "\n".join(lines)
+
+
+def _command(manifest: Manifest) -> str:
+    """What was typed to make the benchmark, or would make such a one."""
+    usual = next((one.profiles for one in PRESETS if one.name == manifest.preset), ())
+    named = "" if tuple(manifest.profiles) == usual else "".join(f" --profile {name}" for name in manifest.profiles)
+    return f"reelhouse benchmark {manifest.preset} --rounds {manifest.rounds}{named}"
 
 
 def _conditions(manifest: Manifest) -> Iterator[str]:

@@ -218,8 +218,10 @@ def test_a_switch_is_named_with_what_it_needs(tmp_path):
     alone = whole.manifest.model_copy(update={"profiles": {"optimized": {}, "all-but-people": {}}})
     both = replace(whole, manifest=alone, runs=pl.concat([whole.runs, LabRuns.frame(slower)]))
 
-    assert "| people with inserts: every person" in one_as_markdown(both)
-    assert "| 24.0 s (23.0-25.0) | +4.00 s (+3.00 to +5.00) |" in one_as_markdown(both)
+    told = one_as_markdown(both)
+    assert "`reelhouse benchmark d0 --rounds 3 --profile optimized --profile all-but-people`: n = 3" in told
+    assert "| people with inserts: every person" in told
+    assert "| 24.0 s (23.0-25.0) | +4.00 s (+3.00 to +5.00) |" in told
 
 
 def test_rounds_that_were_measured_are_counted(tmp_path):
@@ -230,7 +232,10 @@ def test_rounds_that_were_measured_are_counted(tmp_path):
 
     told = one_as_markdown(read_benchmark(folder))
 
-    assert "n = 3 of 5 that were planned, in turn; median (whole range, which holds the true median 75.0%" in told
+    assert (
+        "`reelhouse benchmark d0 --rounds 5`: n = 3 of 5 that were planned, in turn; median (whole range, which holds "
+        "the true median 75.0%" in told
+    )
     assert "Nothing is called faster or slower below 5 rounds." in told
 
 
