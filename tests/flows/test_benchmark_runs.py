@@ -143,20 +143,12 @@ def test_a_program_that_is_stopped_for_a_known_reason_says_it_in_one_line(tmp_pa
     assert ("", "") == capfd.readouterr()
 
 
-@pytest.fixture
-def ctrl_c():
-    """Ctrl-C is an error, also where a shell has started these tests in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield lambda: os.kill(os.getpid(), signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
-
-
-def test_a_program_does_not_outlive_what_stops_it(ctrl_c):
+def test_a_program_does_not_outlive_what_stops_it():
     """
     Ctrl-C while it works: it is asked to end, and has ended when the error comes through.
     """
     began = time.monotonic()
-    threading.Timer(1.0, ctrl_c).start()
+    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 
     with pytest.raises(KeyboardInterrupt):
         _finished([sys.executable, "-c", "import time; time.sleep(60)"], b"", dict(os.environ))
