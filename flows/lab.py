@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,15 +97,14 @@ class _Measured:
     """What a benchmark has measured so far, on disk after every run."""
 
     folder: Path
-    rows: list[dict[str, Any]] = field(default_factory=list)
     runs: list[MeasuredRun] = field(default_factory=list)
 
     def add(self, run: MeasuredRun, known: Mapping[str, Any]) -> None:
         """Keep a run; ``known`` is what the benchmark knows of it: the other columns of ``LabRuns``."""
-        self.rows.append({**known, **run.row})
-        self.runs.append(run)
+        self.runs.append(replace(run, row={**known, **run.row}))
         scopes = pl.concat([one.scopes for one in self.runs])
-        write_runs(self.folder, self.rows, scopes, pl.concat([one.stages for one in self.runs]))
+        stages = pl.concat([one.stages for one in self.runs])
+        write_runs(self.folder, [one.row for one in self.runs], scopes, stages)
 
 
 def _benchmark(wanted: Preset, data: Path, rounds: int, profiles: Mapping[str, Mapping[str, Any]]) -> Path:

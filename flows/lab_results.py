@@ -15,7 +15,7 @@ from tasks.lab.claims import CLAIMS, claims_beside, flagged_in_d1
 from tasks.lab.compare import end_to_end
 from tasks.lab.newest import commit_words, is_same_machine, machine_words, newest_with, round_count
 from tasks.lab.presets import PRESETS, Preset, preset
-from tasks.lab.profiles import ALL_BUT, BASELINE, OPTIMIZED
+from tasks.lab.profiles import BASELINE, OPTIMIZED
 from tasks.lab.statistics import interval_words
 from tasks.lab.store import Benchmark
 from tasks.timings.history import scaling
@@ -89,9 +89,7 @@ def _without_a_row(claims: pl.DataFrame, *, has_growth: bool) -> str:
     grown = "the last table here" if has_growth else "which takes benchmarks of two presets that differ in nothing else"
     measured = set(claims.select("document", "said").iter_rows())
     missing = [
-        f"{one.document}: {one.said} (`reelhouse benchmark {one.preset}{' --ablation' * one.base.startswith(ALL_BUT)}`)"
-        for one in CLAIMS
-        if (one.document, one.said) not in measured
+        f"{one.document}: {one.said} (`{one.command}`)" for one in CLAIMS if (one.document, one.said) not in measured
     ]
     return (
         "Claims without a row: D2 says that time grows in step with the files, and that calls limit it, not "

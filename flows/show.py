@@ -23,7 +23,7 @@ from tasks.report.text import as_text
 from tasks.timings.store import export_csv, read_timings, runs
 from tasks.timings.summary import SLOWEST_SHOWN, durations, slowest
 from tasks.timings.text import as_text as timings_as_text
-from tasks.warehouse.runs import record_in
+from tasks.warehouse.runs import record_in, record_paths
 
 LONGEST_TABLE = 1_000
 """Rows of a query shown as a table; more are what --csv and --json are for."""
@@ -34,8 +34,7 @@ def record_of(data: DataFolder, run_id: str | None) -> dict[str, Any] | None:
 
     A file that is no record is left out, with a line on stderr that names it.
     """
-    paths = [data.runs / f"{run_id}.json"] if run_id else sorted(data.runs.glob("*.json"), key=_modified_ns)
-    for path in reversed(paths):
+    for path in [data.runs / f"{run_id}.json"] if run_id else record_paths(data.path):
         try:
             return record_in(path)
         except FileNotFoundError:
@@ -120,10 +119,6 @@ def show_settings(loaded: Loaded) -> None:
         state = "set" if secrets.token_of(provider) else "not set"
         table.add_row(variable, state, "environment", f"{secrets.WORDS[provider]}; never shown, stored or logged.")
     Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(table)
-
-
-def _modified_ns(path: Path) -> int:
-    return path.stat().st_mtime_ns
 
 
 def terminal_width() -> int:

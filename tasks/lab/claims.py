@@ -90,6 +90,11 @@ class Claim:
     other: str = OPTIMIZED
     """Profiles that stand for what was before and after."""
 
+    @property
+    def command(self) -> str:
+        """What is typed to measure it."""
+        return f"reelhouse benchmark {self.preset}{' --ablation' * self.base.startswith(ALL_BUT)}"
+
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(

@@ -124,9 +124,8 @@ def run_records(data_dir: Path, *, newest: int = 20) -> list[dict[str, Any]]:
 
 def read_run_records(data_dir: Path, *, newest: int = 20) -> tuple[list[dict[str, Any]], list[str]]:
     """The records that were written last, the newest run first, and for each file that is none the reason."""
-    paths = sorted(DataFolder(data_dir).runs.glob("*.json"), key=_modified_ns, reverse=True)[:newest]
     records, refused = [], []
-    for path in paths:
+    for path in record_paths(data_dir)[:newest]:
         try:
             records.append(record_in(path))
         except FileNotFoundError:
@@ -136,8 +135,9 @@ def read_run_records(data_dir: Path, *, newest: int = 20) -> tuple[list[dict[str
     return sorted(records, key=lambda record: str(record["started_at"]), reverse=True), refused
 
 
-def _modified_ns(path: Path) -> int:
-    return path.stat().st_mtime_ns
+def record_paths(data_dir: Path) -> list[Path]:
+    """The files with records of runs, what was written last first."""
+    return sorted(DataFolder(data_dir).runs.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def why_not_again(data_dir: Path, record: Mapping[str, Any]) -> str | None:
