@@ -7,7 +7,7 @@ written to a real DuckDB file. ``tasks.lab.replay`` says in which order, how man
 What it is not: D3's program, or a synchronisation with a media server, which reelhouse does not have. The stand-in
 knows no list of shows, so its configuration is asked in that place. All calls come first and all writes after them, as
 D3 adds the two: a program that writes while it asks could hide the smaller part behind the larger one. The disk is what
-it is here; D3 assumes 10 ms a write.
+it is here; D3 assumes 10 ms a write, and where a way asks for it (``Way.write_latency_s``), each is held back as long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import duckdb
@@ -76,12 +76,12 @@ def replay_in_process(service: str, show_ids: Sequence[int], way: Mapping[str, A
             with span("replay.read"):
                 frames = _frames(documents)
             with span("replay.writes"):
-                _write(connection, frames, settings)
+                _write(connection, frames, settings, chosen.write_latency_s)
             return sum(frame.height for frame in frames.values())
 
-        _try_writes(data.path / "before.duckdb")
+        _try_writes(data.path / "before.duckdb", chosen.write_latency_s)
         run = measured(work)
-        _try_writes(data.path / "after.duckdb")
+        _try_writes(data.path / "after.duckdb", chosen.write_latency_s)
         loop.close()
     return replace(run, peak_bytes=peak_memory_bytes(), found={"run_id": run_id})
 
@@ -139,10 +139,31 @@ def _new_warehouse(path: Path, settings: WarehouseSettings) -> Iterator[duckdb.D
         yield connection
 
 
+class _HeldBack:
+    """A connection whose transactions take longer to end than they do on this disk."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, latency_s: float) -> None:
+        self._connection = connection
+        self._latency_s = latency_s
+
+    def commit(self) -> None:
+        """Wait, then end the transaction."""
+        time.sleep(self._latency_s)
+        self._connection.commit()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
 def _write(
-    connection: duckdb.DuckDBPyConnection, frames: Mapping[type[Table], pl.DataFrame], settings: WarehouseSettings
+    connection: duckdb.DuckDBPyConnection,
+    frames: Mapping[type[Table], pl.DataFrame],
+    settings: WarehouseSettings,
+    latency_s: float,
 ) -> None:
-    """Write the rows as a refresh with these settings would."""
+    """Write the rows as a refresh with these settings would, on a disk that takes so much longer for a transaction."""
+    if latency_s:
+        connection = cast("duckdb.DuckDBPyConnection", _HeldBack(connection, latency_s))
     incoming = []
     for table, frame in frames.items():
         name = f"incoming_{table.table_name()}"
@@ -156,7 +177,7 @@ def _write(
         record_value("load.transactions", 1)
 
 
-def _try_writes(path: Path) -> None:
+def _try_writes(path: Path, latency_s: float) -> None:
     """Record how long a transaction with one row takes on this disk now: the mean of some episodes, one by one."""
     trial = Episodes.frame(
         {"title_id": "trial", "season_number": 1, "episode_number": number} for number in range(TRIAL_WRITE_COUNT)
@@ -167,7 +188,7 @@ def _try_writes(path: Path) -> None:
         began_ns, began = time.time_ns(), time.perf_counter()
         listener = listen(None)  # these rows are none of the work's
         try:
-            _write(connection, {Episodes: trial}, settings)
+            _write(connection, {Episodes: trial}, settings, latency_s)
         finally:
             listen(listener)
         record_duration(TRIAL_SCOPE, (time.perf_counter() - began) / TRIAL_WRITE_COUNT, started_ns=began_ns)

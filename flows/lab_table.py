@@ -200,12 +200,12 @@ def _beside_model(benchmark: Benchmark) -> str:
                 f"{statistics.median(told):.1f} s",
                 f"{statistics.median(walls['wall_s']):.1f} s",
                 f"{beside - 1:+.0%}",
-                f"{way.expected_s(shape, call_s=call_s, write_s=ASSUMED_WRITE_S):.1f} s",
+                f"{way.expected_s(shape, call_s=call_s, write_s=ASSUMED_WRITE_S['rows']):.1f} s",
             )
         )
     head = (
         "way", "turns of a call", "calls at once", "transactions", "so the model says", "measured", "beside the model",
-        f"with D3's {ASSUMED_WRITE_S * 1000:g} ms a write",
+        f"with D3's {ASSUMED_WRITE_S['rows'] * 1000:g} ms a write",
     )  # fmt: skip
     return table(head, rows)
 

@@ -21,7 +21,7 @@ from typing import Any
 from tasks.core.errors import Refused
 from tasks.core.settings import ScrapeSettings
 from tasks.lab.profiles import BASELINE, OPTIMIZED, overlay
-from tasks.lab.replay import SHIPPED, Shape, of_profile, ways
+from tasks.lab.replay import SHIPPED, Shape, Way, of_profile, ways
 
 UNPACED_HZ = 10_000.0
 """A pace that a stand-in without delays never reaches."""
@@ -43,6 +43,8 @@ class Preset:
     episode_count: int = 0
     """Episodes of every season: there is no library then, and what is measured is no refresh but the replay of calls
     and writes (``tasks.lab.replay``)."""
+    holds_writes: bool = False
+    """Of a replay: every transaction is held back for as long as the account assumes."""
     file_count: int = 0
     """Files of a mixed library: three films to two episodes; instead of the counts above."""
     asks_service: bool = True
@@ -63,6 +65,11 @@ class Preset:
         return Shape(self.show_count, self.season_count, self.episode_count) if self.episode_count else None
 
     @property
+    def ways(self) -> Mapping[str, Way]:
+        """The ways of a replay, by the names of their profiles."""
+        return ways(self.season_count, ScrapeSettings().connections, holds_writes=self.holds_writes)
+
+    @property
     def profiles(self) -> tuple[str, ...]:
         """The profiles that are compared if nobody names others."""
         if self.is_long:
@@ -76,7 +83,7 @@ class Preset:
             Refused: there is no such profile.
         """
         if self.replayed is not None:
-            return of_profile(profile, ways(self.season_count, ScrapeSettings().connections))
+            return of_profile(profile, self.ways)
         return {**self.settings, **overlay(profile, self.document)}
 
 
@@ -115,6 +122,15 @@ PRESETS: tuple[Preset, ...] = (
         latency_s=0.2,
     ),
     Preset(
+        "d3-assumed",
+        "d3-calls with D3's other assumption: a transaction takes 10 ms more, or 50 ms with many rows",
+        show_count=100,
+        season_count=5,
+        episode_count=10,
+        latency_s=0.2,
+        holds_writes=True,
+    ),
+    Preset(
         "d4",
         "1,000 files, found and measured without a service",
         file_count=1_000,
@@ -149,6 +165,13 @@ PRESETS: tuple[Preset, ...] = (
         file_count=100_000,
         latency_s=TMDB_LATENCY_S,
         image_latency_s=TMDB_LATENCY_S,
+        is_long=True,
+    ),
+    Preset(
+        "1m",
+        "1,000,000 files, found and measured without a service",
+        file_count=1_000_000,
+        asks_service=False,
         is_long=True,
     ),
 )

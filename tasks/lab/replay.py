@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from tasks.core.errors import Refused
@@ -16,8 +16,8 @@ from tasks.lab.profiles import BASELINE, OPTIMIZED
 
 SHIPPED = "d3-new"
 """D3's new design as it was shipped: with calls at once, and with its rows still saved one by one."""
-ASSUMED_WRITE_S = 0.01
-"""What D3 assumes of a write; its assumption of a call is the preset's delay."""
+ASSUMED_WRITE_S: Mapping[Literal["rows", "tables"], float] = {"rows": 0.01, "tables": 0.05}
+"""What D3 assumes of a transaction, with one row or with many; its assumption of a call is the preset's delay."""
 
 TRIAL_SCOPE = "replay.trial_write"
 """Scope that tells how long a transaction with one row takes on the disk of a replay, before and after its work."""
@@ -51,6 +51,8 @@ class Way:
     requests_at_once: int
     insert: Literal["rows", "tables"]
     """As ``warehouse.insert``: a transaction for every row, or a statement for all rows of a table."""
+    write_latency_s: float = 0.0
+    """How long a transaction is held back before it ends."""
 
     def call_count(self, shape: Shape) -> int:
         """Requests: the list of shows, the seasons of each show, the episodes of each season."""
@@ -75,14 +77,15 @@ class Way:
         return self.turn_count(shape) * call_s + self.transaction_count(shape) * write_s
 
 
-def ways(season_count: int, connections: int) -> Mapping[str, Way]:
+def ways(season_count: int, connections: int, *, holds_writes: bool = False) -> Mapping[str, Way]:
     """The ways that are compared, by the names of their profiles.
 
     Args:
         season_count: of a show: D3's new design asks for all of them at once.
         connections: requests that we have under way at once.
+        holds_writes: hold every transaction back for as long as D3 assumes.
     """
-    return {
+    known = {
         BASELINE: Way("one call after the other, a transaction a row", True, 1, 1, "rows"),
         SHIPPED: Way(
             "as D3 shipped it: 5 shows at once, all seasons of a show at once, a transaction a row",
@@ -93,6 +96,9 @@ def ways(season_count: int, connections: int) -> Mapping[str, Way]:
             False, None, connections, "tables",
         ),
     }  # fmt: skip
+    if not holds_writes:
+        return known
+    return {name: replace(way, write_latency_s=ASSUMED_WRITE_S[way.insert]) for name, way in known.items()}
 
 
 def of_profile(profile: str, known: Mapping[str, Way]) -> dict[str, Any]:

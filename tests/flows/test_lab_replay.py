@@ -162,6 +162,23 @@ def test_a_benchmark_that_was_stopped_is_shown_as_far_as_it_came(replayed):
     assert "| d3-new |" not in told
 
 
+@pytest.mark.parametrize(("profile", "held_s"), [("d3-new", 28 * 0.01), ("optimized", 0.05)])
+def test_a_transaction_is_held_back_as_long_as_the_account_assumes(tmp_path, profile, held_s):
+    """
+    28 transactions of a row for 10 ms each, or one of many rows for 50; the model is told by the trial.
+    """
+    subject = small_replays()
+    with StandInProcess(subject.options) as service:
+        run = subject.measure(
+            replace(SMALL, holds_writes=True).settings_of(profile), tmp_path, token=TOKEN, service=service.url
+        )
+
+    total_s = dict(run.scopes.select("name", "total_s").iter_rows())
+    assert total_s["replay.writes"] >= held_s
+    trial = run.scopes.row(by_predicate=pl.col("name") == TRIAL_SCOPE, named=True)
+    assert trial["total_s"] / trial["count"] >= (0.01 if profile == "d3-new" else 0.05)
+
+
 def test_nobody_s_token_is_kept(replayed):
     """
     Neither the manifest nor anything that a replay leaves, as it is read: timings, rows, all else as it lies there.

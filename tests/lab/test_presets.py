@@ -20,6 +20,7 @@ def test_presets_have_the_shapes_of_the_documents():
     assert (417, False) == (d2.file_count, d2.asks_service)
     assert (100, 5, 0.2) == (d3.show_count, d3.season_count, d3.latency_s)
     assert ((100, 5, 10), 0.2) == (calls.replayed, calls.latency_s)
+    assert (calls.replayed, 0.2) == (preset("d3-assumed").replayed, preset("d3-assumed").latency_s)
     assert (1_000, False) == (d4.file_count, d4.asks_service)
 
 
@@ -39,7 +40,7 @@ def test_a_preset_that_is_not_there_is_refused():
     """
     The message says what there is.
     """
-    with pytest.raises(Refused, match="tiny, d0, d2, d3, d3-calls, d4, d4-10k, 1k, 10k, 100k"):
+    with pytest.raises(Refused, match="tiny, d0, d2, d3, d3-calls, d3-assumed, d4, d4-10k, 1k, 10k, 100k, 1m"):
         preset("d1")
 
 
@@ -78,6 +79,7 @@ def test_profiles_are_those_of_the_preset_unless_named():
 
     assert ["baseline", "optimized"] == list(chosen["tiny"])
     assert ["baseline", "optimized", "d3-new"] == list(chosen["d3-calls"])
+    assert ["baseline", "optimized", "d3-new"] == list(chosen_profiles(["d3-assumed"], [])["d3-assumed"])
     assert ["optimized", "only-walk"] == list(chosen_profiles(["tiny"], ["optimized", "only-walk"])["tiny"])
 
 

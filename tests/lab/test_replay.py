@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.lab.replay import SHIPPED, Shape, of_profile, way_of, ways
+from tasks.lab.replay import ASSUMED_WRITE_S, SHIPPED, Shape, of_profile, way_of, ways
 
 D3 = Shape(show_count=100, season_count=5, episode_count=10)
 WAYS = ways(D3.season_count, 8)
@@ -48,6 +48,18 @@ def test_the_model_gives_the_account_s_own_seconds():
     assert (191.2, 59.2, 15.2) == pytest.approx((old, shipped, ours), abs=0.05)
 
 
+def test_transactions_are_held_back_as_long_as_the_account_assumes():
+    """
+    10 ms with one row, 50 ms with many; whoever does not ask for it has the disk as it is.
+    """
+    held = ways(D3.season_count, 8, holds_writes=True)
+
+    assert {"rows": 0.01, "tables": 0.05} == ASSUMED_WRITE_S
+    assert [0.01, 0.01, 0.05] == [way.write_latency_s for way in held.values()]
+    assert [0.0, 0.0, 0.0] == [way.write_latency_s for way in WAYS.values()]
+    assert [way.turn_count(D3) for way in WAYS.values()] == [way.turn_count(D3) for way in held.values()]
+
+
 def test_odd_numbers_of_shows_and_seasons_take_a_turn_more():
     """
     Seven shows by fives are two turns of a show; 1 + 7 * 3 - 1 = 21 calls by eights are three.
@@ -63,9 +75,20 @@ def test_a_way_comes_back_from_a_manifest():
     """
     Its facts stand there as the settings of a profile do.
     """
-    facts = of_profile(SHIPPED, WAYS)
+    held = ways(D3.season_count, 8, holds_writes=True)
+    facts = of_profile(SHIPPED, held)
 
     assert {"replay.insert", "replay.shows_at_once"} <= facts.keys()
+    assert held[SHIPPED] == way_of(facts)
+
+
+def test_a_manifest_of_a_time_without_delays_of_writes_is_read():
+    """
+    Results of earlier versions do not tell of them: there were none.
+    """
+    facts = of_profile(SHIPPED, WAYS)
+    del facts["replay.write_latency_s"]
+
     assert WAYS[SHIPPED] == way_of(facts)
 
 

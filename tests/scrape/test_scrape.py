@@ -303,21 +303,17 @@ scrape_titles.fn(a_batch(Path({str(tmp_path / "one")!r}), *range({FIRST_FILM_ID}
 
 def test_a_strict_service_never_has_to_refuse(tmp_path):
     """
-    At 45 a second against a service that allows 50 in any second: no 429, and at least 0.85 of the pace.
+    At 45 a second against a service that allows 50 in any second: no 429.
 
-    A machine that is busy otherwise may hold a tenth of a second's requests back and deliver them at once, or let all
-    take longer, so there are four tries; what is sent too fast is refused in each.
+    A machine that is busy otherwise may hold a tenth of a second's requests back and deliver them at once, so there are
+    four tries; what is sent too fast is refused in each.
     """
     for number in range(4):
         with StandIn(StandInOptions(film_count=FILMS, rate_hz=50, latency_s=0.05)) as strict:
             batch = a_batch(tmp_path / f"run-{number}", *range(FIRST_FILM_ID, FIRST_FILM_ID + FILMS))
-            began = time.monotonic()
             result = scrape_titles.fn(batch, settings_for(strict, rate_hz=45.0), str(tmp_path / f"data-{number}"))
-            took_s = time.monotonic() - began
         assert FILMS == result.done_count
-        is_in_pace = FILMS / took_s >= 0.85 * 45
-        if "pauses" not in result.counters and is_in_pace:
+        if "pauses" not in result.counters:
             break
 
     assert "pauses" not in result.counters
-    assert is_in_pace
