@@ -33,6 +33,8 @@ from tasks.standin.server import StandInOptions
 from tasks.warehouse.query import query
 
 ACCOUNTED_BUDGET_RATIO = 0.999
+ENDED = ("unchanged", "done", "quarantined")
+"""Outcomes after which nothing is left to do; what failed, or waits, is for another refresh."""
 READ_BUDGET_S = 0.2
 BROKEN_EVERY = 20
 """One file of so many is broken."""
@@ -46,6 +48,14 @@ FAULTS = (
     Fault(path="/t/p/*", status=404, share=0.01),
 )
 """Of requests for the API and for pictures one in twenty each; some pass when asked again, some never."""
+SET_ASIDE = """
+SELECT count(*) AS item_count,
+    count(*) FILTER (
+        trim(reason) NOT IN ('', 'the step gave no reason') AND reason IS DISTINCT FROM cause
+    ) AS told_count
+FROM quarantine WHERE attempts IS NOT NULL
+"""
+"""Items that stages have set aside and that still are, also by earlier refreshes; of how many a sentence tells why."""
 QUESTION = "SELECT quality, count(*), sum(size_bytes), sum(duration_s) FROM library GROUP BY ALL ORDER BY ALL"
 _PAUSE_S = 0.02
 _IDLE_S = 5.0
@@ -86,7 +96,9 @@ def measure_faults(data: Path, *, file_count: int) -> None:
     print(f"\n### Faults: {file_count:,} files, one in {BROKEN_EVERY} broken, one request in twenty failing\n")
     rows = [_row(word, stage) for word, record in runs for stage in record["run_stages"] if stage["total_count"]]
     print(table(("refresh", "stage", "items", *OUTCOMES, "lost"), rows))
-    print(f"\n{verdict([record for _, record in runs])}\n")
+    ((set_aside, told),) = query(results.warehouse, SET_ASIDE).rows()
+    print(f"\n{ended_words(runs)}\n")
+    print(f"{verdict([record for _, record in runs], set_aside_count=set_aside, told_count=told)}\n")
     print(readers(idle_s, busy_s), flush=True)
 
 
@@ -156,27 +168,50 @@ def _row(word: str, stage: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def verdict(records: Sequence[Mapping[str, Any]]) -> str:
+def ended_words(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """For each refresh the share of its items that ended in it: what failed or waits is for the next one."""
+    told = [f"{word}, {_percent(*_ended_and_items(record))}" for word, record in runs]
+    return f"Of the items of each refresh were done or set aside: {'; '.join(told)}."
+
+
+def verdict(records: Sequence[Mapping[str, Any]], *, set_aside_count: int = 0, told_count: int = 0) -> str:
     """What became of all items of the runs in ``records``, and whether the budget was kept.
 
     An item is lost in the run that does not account for it; what has failed for good is told by the last run alone.
+
+    Args:
+        set_aside_count: items that are set aside after the last run.
+        told_count: of these, items with a reason.
     """
-    items, accounted = _items_and_accounted(records)
-    last_items, last_accounted = _items_and_accounted(records[-1:])
-    left = sum(stage["failed_count"] for stage in records[-1]["run_stages"])
-    is_kept = accounted == items and last_accounted - left >= ACCOUNTED_BUDGET_RATIO * last_items
+    items = sum(_ended_and_items(record)[1] for record in records)
+    lost = items - sum(_accounted(record) for record in records)
+    ended, last_items = _ended_and_items(records[-1])
+    ended -= set_aside_count - told_count
+    is_kept = lost == 0 and ended >= ACCOUNTED_BUDGET_RATIO * last_items
     return (
-        f"{items - accounted} of {items:,} items lost; {left} of the {last_items:,} of the last refresh still failed. "
+        f"{lost} of {items:,} items lost. Of the {last_items:,} of the last refresh {ended:,} "
+        f"({_percent(ended, last_items)}) are done or set aside with a reason ({told_count:,}); "
+        f"{last_items - ended:,} are not. "
         f"Budget, none lost and {ACCOUNTED_BUDGET_RATIO:.1%} of the last refresh done or set aside with a reason: "
         f"{'kept' if is_kept else 'NOT KEPT'}."
     )
 
 
-def _items_and_accounted(records: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """How many items the runs in ``records`` had, and of how many they say what became of them."""
-    stages = [stage for record in records for stage in record["run_stages"]]
-    accounted = sum(stage[f"{outcome}_count"] for stage in stages for outcome in OUTCOMES)
-    return sum(stage["total_count"] for stage in stages), accounted
+def _ended_and_items(record: Mapping[str, Any]) -> tuple[int, int]:
+    """How many items of a run need no other one, and how many it had."""
+    stages = record["run_stages"]
+    ended = sum(stage[f"{outcome}_count"] for stage in stages for outcome in OUTCOMES if outcome in ENDED)
+    return ended, sum(stage["total_count"] for stage in stages)
+
+
+def _accounted(record: Mapping[str, Any]) -> int:
+    """Of how many items a run says what became of them."""
+    return sum(stage[f"{outcome}_count"] for stage in record["run_stages"] for outcome in OUTCOMES)
+
+
+def _percent(part: int, whole: int) -> str:
+    """Rounded down, so that 100 % is all."""
+    return f"{part * 10_000 // whole / 100:.2f} %" if whole else "none there"
 
 
 def readers(idle_s: Sequence[float], busy_s: Sequence[float]) -> str:

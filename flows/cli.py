@@ -232,12 +232,15 @@ def timings(
     data: DataOption = None,
     config: ConfigOption = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the single records to a CSV file.")] = None,
+    parquet: Annotated[
+        Path | None, typer.Option("--parquet", help="Write the single records to a Parquet file.")
+    ] = None,
 ) -> None:
     """Show where the time of a run went: count, mean, percentiles and totals of everything that was measured."""
     from flows.show import show_timings
     from tasks.core.layout import DataFolder
 
-    show_timings(DataFolder(_loaded(data, config, None).settings.data_dir), run, csv)
+    show_timings(DataFolder(_loaded(data, config, None).settings.data_dir), run, csv=csv, parquet=parquet)
 
 
 @app.command()

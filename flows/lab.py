@@ -77,8 +77,8 @@ def benchmark(
         data: folder for libraries and results.
         rounds: how often each profile has its turn.
         profiles: baseline, optimized, all-but-SWITCH, only-SWITCH; the tables of all must equal those of the first. If
-            none is named, those of the preset: baseline and optimized, of a replay its three ways, of 10k and 100k
-            optimized alone.
+            none is named, those of the preset: baseline and optimized, of a replay its three ways, of 10k, 100k and
+            1m optimized alone.
 
     Raises:
         Refused: a preset or profile is not known, or a profile needs a program that is not installed.

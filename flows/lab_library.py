@@ -47,7 +47,8 @@ def made_library(data: Path, preset: Preset) -> MadeLibrary:
     else:
         folder = data / f"videos-{preset.name}"
         shows = _shows(preset)
-        names = [*_film_names(preset.film_count), *(name for _, show in shows for name in _episode_names(show))]
+        episodes = (name for _, show in shows for name in _episode_names(show, has_id=preset.ids_in_names))
+        names = [*_film_names(preset), *episodes]
         _link_all(folder, names, _clips(data))
         film_count = preset.film_count
         show_count = max((number for number, _ in shows), default=-1) + 1
@@ -56,11 +57,18 @@ def made_library(data: Path, preset: Preset) -> MadeLibrary:
     return MadeLibrary(str(folder), items.height, film_count, show_count, library_hash(folder))
 
 
-def _film_names(film_count: int) -> Iterator[Path]:
-    for number in range(film_count):
+def _film_names(preset: Preset) -> Iterator[Path]:
+    for number in range(preset.film_count):
         film = generated_film(number, seed=SEED)
         name = file_name(film.title) + (f" ({film.year})" if film.year else "")
-        yield Path("Movies", name, name)
+        yield Path("Movies", f"{name}{_mark(film.id) if preset.ids_in_names else ''}", name)
+        if preset.twice_every and number % preset.twice_every == 0:
+            release = f"{name} 2160p WEB x265-GRP"
+            yield Path("Movies in 2160p", release, release)
+
+
+def _mark(provider_id: int) -> str:
+    return f" {{tmdb-{provider_id}}}"
 
 
 def _shows(preset: Preset) -> list[tuple[int, Show]]:
@@ -72,14 +80,15 @@ def _shows(preset: Preset) -> list[tuple[int, Show]]:
     return list(islice(wanted, preset.show_count))
 
 
-def _episode_names(show: Show) -> Iterator[Path]:
+def _episode_names(show: Show, *, has_id: bool) -> Iterator[Path]:
     title = file_name(show.title)
+    folder = f"{title} ({show.year}){_mark(show.id) if has_id else ''}"
     for season in show.seasons:
         if not season.number:
             continue
         for episode in season.episodes:
             name = f"{title} - S{season.number:02d}E{episode.number:02d} - {file_name(episode.title)}"
-            yield Path("Shows", f"{title} ({show.year})", f"Season {season.number:02d}", name)
+            yield Path("Shows", folder, f"Season {season.number:02d}", name)
 
 
 def _clips(data: Path) -> list[Path]:

@@ -47,7 +47,7 @@ def what_there_is() -> str:
     profiles = (
         f"{OPTIMIZED} (what we ship), {BASELINE} (the old way of everything, for d0 to d4 of their document),",
         f"{ALL_BUT}SWITCH, {ONLY}SWITCH (in the new position)",
-        f"on {' and '.join(long)} only {OPTIMIZED}, if none is named: a round of the others takes hours or days",
+        f"on {', '.join(long[:-1])} and {long[-1]} only {OPTIMIZED}, if none is named: others take hours or days",
     )
     lines = [
         "presets",

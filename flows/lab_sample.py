@@ -1,6 +1,6 @@
 """Make the sample of benchmarks that a notebook shows before there is one: ``python -m flows.lab_sample``.
 
-The benchmarks are real and made by the lab, five hours of them. Kept are their manifests, their runs and the
+The benchmarks are real and made by the lab, six hours of them. Kept are their manifests, their runs and the
 sums of their scopes and stages; not the timings and records of each run, which no comparison asks for.
 """
 
@@ -24,13 +24,16 @@ BENCHMARKS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{one.name}" for one in SWITCHES if "D0" in one.documents)), 5),
     ("d0", (OPTIMIZED, f"{ALL_BUT}thumbnails"), 5),
     ("d2", (), 5),
+    ("d2-answers", (), 1),
     ("d3", (), 1),
     ("d3-calls", (), 5),
+    ("d3-assumed", (), 5),
     ("d4", (), 5),
     ("d4-10k", (), 1),
     ("1k", (), 1),
     ("10k", (), 3),
     ("100k", (), 1),
+    ("1m", (), 1),
 )
 """Presets, their profiles where they are not the usual ones, and rounds: few where one takes long."""
 

@@ -23,9 +23,9 @@ def stages_of(timings: pl.DataFrame, run_id: str) -> pl.DataFrame:
 
 
 def stages_table(benchmark: Benchmark) -> str:
-    """CPU time and memory of the stages of a first refresh: medians of the first two profiles, side by side.
+    """CPU time, memory and storage of the stages of a first refresh: medians of the first two profiles, side by side.
 
-    Empty where the benchmark stored no stages.
+    Without storage where the benchmark tells none; empty where it stored no stages.
     """
     first_runs = benchmark.runs.filter(~pl.col("is_warm"))
     profiles = list(benchmark.manifest.profiles)[:2]
@@ -33,21 +33,31 @@ def stages_table(benchmark: Benchmark) -> str:
         _medians(benchmark.stages.join(first_runs.filter(profile=profile), on="run_id", how="semi"))
         for profile in profiles
     ]
+    heads, note = dict(_HEADS), _NOTE
+    if any(row[measure] is not None for side in sides for row in side.values() for measure in _STORAGE):
+        heads, note = heads | _STORAGE, f"{_NOTE} {_STORAGE_NOTE}"
     rows = [
-        [name, *(cell for side in sides for cell in _cells(side.get(name)))]
+        [name, *(cell for side in sides for cell in _cells(side.get(name), list(heads)))]
         for name in _in_order(sides)
         if any(_is_telling(side, name) for side in sides)
     ]
     if not rows:
         return ""
-    heads = [head for profile in profiles for head in (f"{profile}: at work", "CPU", "most memory")]
-    return f"{table(('stage of a first refresh', *heads), rows)}\n\n{_NOTE}{_words_on_prefect(first_runs, profiles)}"
+    first_word, *words = heads.values()
+    named = [word for profile in profiles for word in (f"{profile}: {first_word}", *words)]
+    return f"{table(('stage of a first refresh', *named), rows)}\n\n{note}{_words_on_prefect(first_runs, profiles)}"
 
 
+_HEADS = {"busy_s": "at work", "cpu_s": "CPU", "peak_bytes": "most memory"}
+_STORAGE = {"read_bytes": "read", "written_bytes": "written"}
 _NOTE = (
     f"CPU: threads of the steps, and workers. {NETWORK} is the thread that talks to hosts. {REST} is the time without "
     "a step, and all other CPU time of the run: Prefect, threads of Polars and DuckDB. Memory is that of run and "
     "workers together, known every half second; stages that work at the same time share it."
+)
+_STORAGE_NOTE = (
+    "Read and written is what went from and to storage, not what the page cache answered; stages that work at the same "
+    "time divide it."
 )
 
 
@@ -59,7 +69,6 @@ def _words_on_prefect(runs: pl.DataFrame, profiles: Sequence[str]) -> str:
 
 
 _Row = dict[str, float | None]
-_MEASURES = ("busy_s", "cpu_s", "peak_bytes")
 
 
 def _medians(stages_of_runs: pl.DataFrame) -> dict[str, _Row]:
@@ -67,7 +76,7 @@ def _medians(stages_of_runs: pl.DataFrame) -> dict[str, _Row]:
     return {
         str(name): {
             measure: statistics.median(known) if (known := rows[measure].drop_nulls().to_list()) else None
-            for measure in _MEASURES
+            for measure in (*_HEADS, *_STORAGE)
         }
         for (name,), rows in stages_of_runs.partition_by("stage", as_dict=True, maintain_order=True).items()
     }
@@ -87,12 +96,12 @@ def _is_telling(side: dict[str, _Row], name: str) -> bool:
     return False
 
 
-def _cells(row: _Row | None) -> list[str]:
-    if row is None:
-        return ["", "", ""]
-    busy_s, cpu_s, peak_bytes = (row[measure] for measure in _MEASURES)
-    return [
-        "" if busy_s is None else f"{busy_s:.2f} s",
-        "" if cpu_s is None else f"{cpu_s:.2f} s",
-        "" if peak_bytes is None else human_size(peak_bytes),
-    ]
+def _cells(row: _Row | None, measures: Sequence[str]) -> list[str]:
+    known = row or {}
+    return [_cell(measure, known.get(measure)) for measure in measures]
+
+
+def _cell(measure: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return human_size(value) if measure.endswith("_bytes") else f"{value:.2f} s"

@@ -1,4 +1,4 @@
-"""The record of a run: what is kept of it beside the warehouse, and loaded with the next change."""
+"""The record of a run: what is kept of it beside the warehouse, and loaded with the next change; and its last log."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import platform
 import time
 from importlib.metadata import version
+from logging import Logger
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from prefect.logging.loggers import LoggingAdapter
 
 from flows.running import Run
 from tasks.collect.account import Account
@@ -21,9 +23,15 @@ from tasks.plan.task import FilePlan
 from tasks.probe.task import peak_worker_memory_bytes
 from tasks.schema.runs import FileEvents
 from tasks.staging import read_staged
+from tasks.timings.store import scan_timings
+from tasks.timings.summary import totals
+from tasks.timings.text import as_lines
 
 EVENTS_SHOWN = 200
 """Events of files that the run's record repeats for its report; all of them are in ``file_events``."""
+SCOPES_LOGGED = 100
+"""Scopes of a run's timings in its log: all there are today, in less than half of what Prefect Cloud takes as one
+message (25,000 characters; a server of ours takes a million)."""
 
 
 @timed("record.make")
@@ -92,3 +100,27 @@ def _constant(run: Run) -> dict[str, Any]:
         "python_version": platform.python_version(),
         "settings": run.settings.model_dump_json(),
     }
+
+
+def log_timings(timings: Path, run_id: str, log: Logger | LoggingAdapter) -> None:
+    """Tell in the run's log what its time went to, a line for each measured scope, the largest sum first.
+
+    One message, however many lines it has; of a run that was executed again, of all its executions. To be called when
+    the recording has ended. Where there are no timings nothing is told, and timings that cannot be read cost the
+    summary, not the run.
+
+    Args:
+        timings: folder of the timings of all runs.
+    """
+    spans = scan_timings(timings, run_id)
+    if spans is None:
+        return
+    try:
+        found = totals(spans)
+    except (OSError, pl.exceptions.PolarsError) as exc:
+        log.warning("the timings of this run cannot be summed up: %s", str(exc).partition("\n")[0])
+        return
+    head = f"Where the time went: {found.height:,} scopes, the largest sum first"
+    words = "a scope holds those inside it, and those open at once add up"
+    more = f"With percentiles, stages and single records: reelhouse timings {run_id}"
+    log.info("%s", "\n".join((f"{head} ({words})", *as_lines(found, limit=SCOPES_LOGGED), more)))

@@ -41,7 +41,7 @@ from flows.endings import (
 )
 from flows.lanes import for_runner
 from flows.publish import publish_report, publishing_progress, set_tags
-from flows.record import record_of_run, so_far
+from flows.record import log_timings, record_of_run, so_far
 from flows.running import Door, Run, calling
 from tasks.artwork.task import fetch_artwork, plan_artwork
 from tasks.collect.account import account
@@ -140,6 +140,7 @@ def _refresh(roots: list[str], settings: Settings, confirmed: Confirmed, data: D
         return skipped(reason)
     began_s = time.monotonic()
     with ExitStack() as stack:
+        stack.callback(log_timings, data.timings, run_id, get_run_logger())  # last, when all timings are written
         stack.enter_context(recording(data.timings, run_id, settings.timings.flush_every_s))
         stack.enter_context(sampling(worker_pids))
         stack.enter_context(span("refresh.run"))

@@ -20,7 +20,8 @@ from tasks.core.layout import DataFolder
 from tasks.core.units import printable
 from tasks.report.facts import facts
 from tasks.report.text import as_text
-from tasks.timings.store import export_csv, read_timings, runs
+from tasks.timings.export import check_targets, export_csv, export_parquet
+from tasks.timings.store import read_timings, runs
 from tasks.timings.summary import SLOWEST_SHOWN, durations, slowest
 from tasks.timings.text import as_text as timings_as_text
 from tasks.warehouse.runs import record_in, record_paths
@@ -68,15 +69,23 @@ def show_report(data: DataFolder, run_id: str | None) -> None:
     show_record(data, record, as_json=False)
 
 
-def show_timings(data: DataFolder, run_id: str | None, csv: Path | None) -> None:
-    """Print the summary of a run's timings, and write the records to ``csv`` if asked."""
+def show_timings(data: DataFolder, run_id: str | None, *, csv: Path | None, parquet: Path | None) -> None:
+    """Print the summary of a run's timings, and write the records to ``csv`` and ``parquet`` if asked.
+
+    Raises:
+        Refused: there are no timings, or a file that is named cannot be one.
+        StorageFull: there is no room for a file.
+        StorageNotWritable: the operating system refuses to write there.
+    """
     known = runs(data.timings)
     if not known or (run_id is not None and run_id not in known):
         raise Refused(f"there are no timings{f' of run {run_id}' if run_id else ''} in {data.path}")
+    check_targets(csv, parquet)
     spans = read_timings(data.timings, run_id or known[0])
-    if csv is not None:
-        export_csv(spans, csv)
-        print(f"{spans.height:,} records written to {printable(str(csv))}", file=sys.stderr)
+    for target, export in ((csv, export_csv), (parquet, export_parquet)):
+        if target is not None:
+            export(spans, target)
+            print(f"{spans.height:,} records written to {printable(str(target))}", file=sys.stderr)
     print(timings_as_text(spans, width=terminal_width(), colour=sys.stdout.isatty()))
 
 

@@ -39,6 +39,8 @@ MEANS = {
     "match.step": "find out which title it is",
     "match.decide": "choose among the titles found",
     "scrape.step": "ask for all about the titles",
+    "scrape.title": "one title, from its turn in the line until its rows are there",
+    "scrape.collection": "one collection, likewise",
     "scrape.parse": "read an answer",
     "collections.step": "ask for collections of films",
     "http.request": "one request to the service",

@@ -96,7 +96,7 @@ def fetch(pictures: Sequence[Wanted], settings: ArtworkSettings, *, data_dir: Pa
 
     async def in_size(picture: Wanted, size: str) -> bytes:
         url = picture.address(size)
-        with span("artwork.download", item=url, size=size) as timing:
+        with span("artwork.download", item=url, size=size, attempt=attempt) as timing:
             reply = await client.get(url, policy=policy, usage=usage)
             timing.note(bytes=len(reply.body), status=reply.status)
         if reply.status == 404:

@@ -9,6 +9,7 @@ import polars as pl
 from tasks.artwork.kept import plan_downloads
 from tasks.artwork.select import select
 from tasks.core.settings import ArtworkSettings
+from tasks.core.stopwatch import record_value
 from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted, Titles
 from tasks.staging import latest_matches, present_identities, read_known, read_staged, write_staged
 
@@ -33,8 +34,19 @@ def plan(staging: Path, settings: ArtworkSettings, *, language: str, data_dir: P
     downloads = plan_downloads(
         in_library, read_known(Artwork, staging=staging), data_dir=data_dir, unloaded=_unloaded(staging)
     )
+    _count_pictures(downloads.missing)
     write_staged({ArtworkWanted: chosen, Artwork: downloads.reused}, staging=staging, stage=STAGE)
     return in_library.height, downloads.missing
+
+
+def _count_pictures(missing: pl.DataFrame) -> None:
+    """Record how many pictures each title or collection is to get; one that several of its places want is one.
+
+    Here, as batches are cut by picture: those of a title lie in several.
+    """
+    pictures = missing.unique(["owner_id", "provider", "source_path"])
+    for owner_id, count in pictures.group_by("owner_id").len().sort("owner_id").iter_rows():
+        record_value("artwork.images_per_title", count, item=owner_id)
 
 
 def _unloaded(staging: Path) -> pl.DataFrame:

@@ -7,7 +7,7 @@
 
 Names are replaced by a hash with a salt that is thrown away, so that nobody can try names against it. Bytes of videos,
 answers and pictures are rounded to two significant digits: the exact size of a picture tells whose it is to anybody who
-looks it up at the service.
+looks it up at the service. The number of a show's episodes, which tells the same, is left out.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ KEPT = (
 """Keys of a run's record that hold no name."""
 _MARK_BYTES = 8
 _FILES = ("run.json", "timings.parquet")
+_TELLING = ("episodes",)
+"""Attributes that are numbers and tell which title it is."""
 _SIZE_DIGITS = 2
 """Significant digits that are left of a number of bytes."""
 
@@ -124,7 +126,7 @@ def _numbers(attributes: str) -> str | None:
     kept = {
         name: _rounded(value) if name.endswith("bytes") else value
         for name, value in orjson.loads(attributes).items()
-        if isinstance(value, int | float)
+        if isinstance(value, int | float) and name not in _TELLING
     }
     return orjson.dumps(kept).decode() if kept else None
 

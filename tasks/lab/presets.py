@@ -45,6 +45,10 @@ class Preset:
     and writes (``tasks.lab.replay``)."""
     holds_writes: bool = False
     """Of a replay: every transaction is held back for as long as the account assumes."""
+    twice_every: int = 0
+    """Every so many-th film is there a second time: in another folder and quality, under the name of a release."""
+    ids_in_names: bool = False
+    """Folders of films and shows have TMDB's id in their names, as media managers write it; second copies have none."""
     file_count: int = 0
     """Files of a mixed library: three films to two episodes; instead of the counts above."""
     asks_service: bool = True
@@ -104,6 +108,17 @@ PRESETS: tuple[Preset, ...] = (
         document="D0",
     ),
     Preset("d2", "417 files, found and named without a service", file_count=417, asks_service=False, document="D2"),
+    Preset(
+        "d2-answers",
+        "50 films, one in five of them twice, and 3 shows of 5 seasons; ids in the names of folders, no pictures",
+        film_count=50,
+        show_count=3,
+        season_count=5,
+        twice_every=5,
+        ids_in_names=True,
+        settings={"artwork.enabled": False, "scrape.rate_hz": UNPACED_HZ},
+        document="D2",
+    ),
     Preset(
         "d3",
         "100 shows of 5 seasons with 6 to 13 episodes each, no pictures; 200 ms an answer",

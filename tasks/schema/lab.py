@@ -80,3 +80,11 @@ class LabStages(Table, staged_only=True):
         nullable=True,
         ge=0,
     )
+    read_bytes: pl.Int64 = column(
+        "Read from storage by run and workers while it was at work, divided among stages of the same time; what the "
+        "page cache answers is not in it. Null where the system does not tell, and in older benchmarks.",
+        unit="byte",
+        nullable=True,
+        ge=0,
+    )
+    written_bytes: pl.Int64 = column("Written to storage, in the same way.", unit="byte", nullable=True, ge=0)

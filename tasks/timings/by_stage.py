@@ -1,4 +1,4 @@
-"""What the stages of a run took: time, CPU time, memory. Pure; ``resources`` says what is recorded for it."""
+"""What the stages of a run took: time, CPU time, memory, storage. Pure; ``resources`` says what is recorded for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from tasks.timings.resources import CPU, MEMORY
+from tasks.timings.storage import storage_by_stage
 from tasks.timings.summary import durations
 
 STEP = ".step"
@@ -24,11 +25,14 @@ def stages(timings: pl.DataFrame) -> pl.DataFrame:
     time of the threads in which its steps ran and of the workers that measured files for it; ``peak_bytes``, most
     memory that the run and its workers had together while one of its steps was at work: stages that work at the same
     time share it, and what one keeps the next ones have, too. Memory is known every half second: a sample counts until
-    the next one. Null where a run did not record it.
+    the next one. ``read_bytes`` and ``written_bytes``, what run and workers transferred from and to storage meanwhile:
+    what the page cache answers is not in it. It is sampled like memory, and stages that work at the same time divide
+    it, so the rows add up to that of the run. Null where a run did not record it.
 
     The row ``(network)`` is the CPU time of the thread that talks to hosts for all stages. The row ``(rest)`` is the
     time in which no step was at work, and all other CPU time of the run's process: Prefect, and threads that Polars and
-    DuckDB start for a step, which are those of all steps. So the CPU times of all rows are that of the whole run.
+    DuckDB start for a step, which are those of all steps. So the CPU times of all rows are that of the whole run. What
+    was transferred while no step was at work is there, too.
     """
     steps = timings.filter((pl.col("kind") == "duration") & pl.col("name").str.ends_with(STEP)).with_columns(
         pl.col("name").str.strip_suffix(STEP).alias("stage"), _attribute("cpu_s", pl.Float64)
@@ -43,16 +47,20 @@ def stages(timings: pl.DataFrame) -> pl.DataFrame:
     busy = durations(steps.with_columns(pl.col("stage").alias("name"))).select(
         pl.col("name").alias("stage"), pl.col("count").alias("step_count"), "busy_s"
     )
+    transferred = storage_by_stage(steps, timings, measuring=of_workers["stage"].drop_nulls().to_list())
     found = (
         steps.group_by("stage")
         .agg(pl.col("started_at").min(), _known_sum("cpu_s"))
         .join(busy, on="stage")
         .join(of_workers, on="stage", how="left")
         .join(_peaks(steps, timings), on="stage", how="left")
+        .join(transferred, on="stage", how="left")
         .sort("started_at", "stage")
-        .select("stage", "step_count", "busy_s", pl.col("cpu_s") + pl.col("worker_s").fill_null(0), "peak_bytes")
+        .with_columns(pl.col("cpu_s") + pl.col("worker_s").fill_null(0))
+        .select(list(_STAGES))
     )
-    return pl.concat([found, _beside(timings, steps, cpu)]) if steps.height else found
+    beside = _beside(timings, steps, cpu, transferred.filter(pl.col("stage").is_null()))
+    return pl.concat([found, beside]) if steps.height else found
 
 
 def _attribute(name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
@@ -82,7 +90,7 @@ def _peaks(steps: pl.DataFrame, timings: pl.DataFrame) -> pl.DataFrame:
 _PEAKS = {"stage": pl.String(), "peak_bytes": pl.Int64()}
 
 
-def _beside(timings: pl.DataFrame, steps: pl.DataFrame, cpu: pl.DataFrame) -> pl.DataFrame:
+def _beside(timings: pl.DataFrame, steps: pl.DataFrame, cpu: pl.DataFrame, transferred: pl.DataFrame) -> pl.DataFrame:
     """The rows of what is no stage."""
     at_work_s = _sum(durations(steps.with_columns(pl.lit("any").alias("name"))), "busy_s")
     of_run, network, workers = (cpu.filter(whose=whose) for whose in ("run", "network", "workers"))
@@ -95,13 +103,15 @@ def _beside(timings: pl.DataFrame, steps: pl.DataFrame, cpu: pl.DataFrame) -> pl
             "stage": REST,
             "busy_s": max(0.0, _sum(timings.filter(name=WHOLE_RUN)) - at_work_s),
             "cpu_s": max(0.0, _sum(of_run) - threads_s) + astray_s if of_run.height else None,
+            **next(transferred.drop("stage").iter_rows(named=True), {}),
         },
     ]
     return pl.DataFrame([{"step_count": 0, **row} for row in rows], schema=_STAGES)
 
 
 _STAGES: dict[str, Any] = {
-    "stage": pl.String, "step_count": pl.Int64, "busy_s": pl.Float64, "cpu_s": pl.Float64, "peak_bytes": pl.Int64
+    "stage": pl.String, "step_count": pl.Int64, "busy_s": pl.Float64, "cpu_s": pl.Float64, "peak_bytes": pl.Int64,
+    "read_bytes": pl.Int64, "written_bytes": pl.Int64,
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.timings.opened import open_s
 from tasks.timings.resources import MEMORY
 from tasks.timings.summary import durations, wall_s
 from tasks.timings.waterfall import begin_s, spans
@@ -29,12 +30,11 @@ def at_work(timings: pl.DataFrame, *, limit: int = 5, slice_count: int = 200) ->
         return pl.DataFrame(schema=_AT_WORK)
     names = durations(timings).filter(pl.col("count") > 1).head(limit)["name"]
     every = spans(timings)
-    edges_s = [whole_s * number / slice_count for number in range(slice_count + 1)]
+    edges_s = pl.Series([whole_s * number / slice_count for number in range(slice_count + 1)])
     found = []
     for name in names:
         of_name = every.filter(pl.col("name") == name)
-        done_s = _reached(of_name["begin_s"], edges_s) - _reached(of_name["end_s"], edges_s)
-        open_count = done_s.diff().slice(1) * slice_count / whole_s
+        open_count = open_s(of_name["begin_s"], of_name["end_s"], edges_s).diff().slice(1) * slice_count / whole_s
         found.append(
             pl.DataFrame({"begin_s": edges_s[:-1], "end_s": edges_s[1:], "open_count": open_count})
             .with_columns(pl.lit(name).alias("name"), pl.col("open_count").clip(lower_bound=0))
@@ -44,14 +44,6 @@ def at_work(timings: pl.DataFrame, *, limit: int = 5, slice_count: int = 200) ->
 
 
 _AT_WORK: dict[str, Any] = {"name": pl.String, "begin_s": pl.Float64, "end_s": pl.Float64, "open_count": pl.Float64}
-
-
-def _reached(moments_s: pl.Series, edges_s: list[float]) -> pl.Series:
-    """For each edge the sum of the seconds that have passed since those of the moments that lie before it."""
-    ordered = moments_s.sort()
-    before = ordered.search_sorted(pl.Series(edges_s), side="right")
-    sums_s = pl.concat([pl.Series([0.0]), ordered.cum_sum()])
-    return pl.Series(edges_s) * before - sums_s.gather(before)
 
 
 def requests(timings: pl.DataFrame, *, slice_count: int = 60) -> pl.DataFrame:

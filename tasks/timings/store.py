@@ -320,13 +320,3 @@ def _parts(run_folder: Path) -> list[_Part]:
         if not (kept and kept[-1].process == part.process and part.last <= kept[-1].last):
             kept.append(part)
     return kept
-
-
-def export_csv(frame: pl.DataFrame, path: Path) -> None:
-    """Write ``frame`` to ``path`` as CSV: UTF-8, a header, times as ISO 8601 in UTC, nothing for null.
-
-    Raises:
-        StorageFull: the disk or the quota is full.
-    """
-    with atomic.writing(path) as temporary:
-        frame.write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")

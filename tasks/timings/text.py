@@ -1,4 +1,4 @@
-"""The summary of a run's timings as tables for a terminal. Pure."""
+"""The summary of a run's timings as tables for a terminal, and as lines for a log. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.text import Text
 from tasks.core.units import human_duration, human_size, printable
 from tasks.timings.by_stage import stages
 from tasks.timings.summary import durations, values, wall_s
+from tasks.timings.suspects import suspects
+from tasks.timings.titles import title_times
 
 
 def as_text(timings: pl.DataFrame, *, width: int = 100, colour: bool = False) -> str:
@@ -21,15 +23,41 @@ def as_text(timings: pl.DataFrame, *, width: int = 100, colour: bool = False) ->
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False)
     spans, of_stages, numbers = durations(timings), stages(timings), values(timings)
+    titles, causes = title_times(timings), suspects(timings).filter(pl.col("mean").is_not_null())
     run_ids = timings["run_id"].unique(maintain_order=True).to_list()
     console.print(Text(f"Run {printable(', '.join(run_ids))}: {human_duration(wall_s(timings))} wall time"))
     if spans.height:
         console.print(_table(spans, _SPAN_COLUMNS, width))
     if of_stages.height:
-        console.print(_table(of_stages, _STAGE_COLUMNS, width))
+        told = {head: name for head, name in _STORAGE_COLUMNS.items() if of_stages[name].count()}
+        console.print(_table(of_stages, _STAGE_COLUMNS | told, width))
+    if titles.height:
+        console.print(_table(titles, _TITLE_COLUMNS, width))
+    if causes.height:
+        console.print(_table(causes, _CAUSE_COLUMNS, width))
     if numbers.height:
         console.print(_table(numbers, _VALUE_COLUMNS, width))
     return out.getvalue()
+
+
+def as_lines(totals: pl.DataFrame, *, limit: int) -> list[str]:
+    """A line for each of the first ``limit`` scopes of ``tasks.timings.summary.totals``, and how many are left out.
+
+    They are sentences, not a table: the pages that show logs break lines, and not all have letters of one width.
+    """
+    lines = []
+    for row in totals.head(limit).iter_rows(named=True):
+        numbers = (
+            "of unknown length"  # none of them is finite
+            if row["mean_s"] is None
+            else f"{human_duration(row['total_s'])} in all, mean {human_duration(row['mean_s'])}, "
+            f"max {human_duration(row['max_s'])}"
+        )
+        errors = f", {row['error_count']:,} ended with an error" if row["error_count"] else ""
+        lines.append(f"{printable(row['name'])}: {row['count']:,} x, {numbers}{errors}")
+    if totals.height > limit:
+        lines.append(f"... and {totals.height - limit:,} more scopes")
+    return lines
 
 
 _SPAN_COLUMNS = {
@@ -38,6 +66,14 @@ _SPAN_COLUMNS = {
 }  # fmt: skip
 _STAGE_COLUMNS = {
     "stage": "stage", "steps": "step_count", "at work": "busy_s", "CPU": "cpu_s", "most memory": "peak_bytes"
+}  # fmt: skip
+_STORAGE_COLUMNS = {"read": "read_bytes", "written": "written_bytes"}
+_TITLE_COLUMNS = {
+    "titles": "kind", "count": "count", "p50": "p50_s", "p95": "p95_s", "max": "max_s", "answers": "answer_count"
+}  # fmt: skip
+_CAUSE_COLUMNS = {
+    "suspected cause": "cause", "measure": "measure", "unit": "unit", "count": "count", "mean": "mean", "p50": "p50",
+    "p95": "p95",
 }  # fmt: skip
 _VALUE_COLUMNS = {
     "value": "name", "unit": "unit", "count": "count", "min": "min", "mean": "mean", "p50": "p50", "p95": "p95",
@@ -58,7 +94,10 @@ def _table(frame: pl.DataFrame, columns: dict[str, str], width: int) -> Grid:
     for head in cells:
         first = head == next(iter(cells))
         grid.add_column(
-            head, justify="left" if first or head == "unit" else "right", overflow="fold", no_wrap=not first
+            head,
+            justify="left" if first or head in ("unit", "measure") else "right",
+            overflow="fold",
+            no_wrap=not first,
         )
     for line in zip(*cells.values(), strict=True):
         grid.add_row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -71,25 +72,25 @@ def kept_row(tmp_path, candidate):
     return wanted_row(candidate) | facts
 
 
+def a_run(folder, *, known=None, scraped=(), file=None, identity=None, run="run"):
+    """Put a run's staging folder together; whatever is not said is empty."""
+    staging = folder / "staging" / run
+    owned = {Files: [file or a_file()], Identities: [identity or an_identity()], Matches: [MATCH]}
+    rows = owned | {Titles: [], ArtworkWanted: [], Artwork: []}
+    for table, frame in (rows | (known or {})).items():
+        path = known_path(table, staging=staging)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.frame(frame).write_parquet(path)
+    is_there = (file or a_file()).get("missing_since_at") is None
+    present = PresentFiles.frame([{"file_id": "f1"}] if is_there else [])
+    write_staged({PresentFiles: present}, staging=staging, stage="plan")
+    write_staged({ArtworkCandidates: ArtworkCandidates.frame(scraped)}, staging=staging, stage="scrape")
+    return staging
+
+
 @pytest.fixture
 def library(tmp_path):
-    """Put a run's staging folder together; whatever is not said is empty."""
-
-    def build(*, known=None, scraped=(), file=None, identity=None, run="run"):
-        staging = tmp_path / "staging" / run
-        owned = {Files: [file or a_file()], Identities: [identity or an_identity()], Matches: [MATCH]}
-        rows = owned | {Titles: [], ArtworkWanted: [], Artwork: []}
-        for table, frame in (rows | (known or {})).items():
-            path = known_path(table, staging=staging)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            table.frame(frame).write_parquet(path)
-        is_there = (file or a_file()).get("missing_since_at") is None
-        present = PresentFiles.frame([{"file_id": "f1"}] if is_there else [])
-        write_staged({PresentFiles: present}, staging=staging, stage="plan")
-        write_staged({ArtworkCandidates: ArtworkCandidates.frame(scraped)}, staging=staging, stage="scrape")
-        return staging
-
-    return build
+    return partial(a_run, tmp_path)
 
 
 def planned(staging, tmp_path, **settings):

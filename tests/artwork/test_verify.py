@@ -21,6 +21,12 @@ def a_picture(format_, size=(320, 480), mode="RGB"):
     return out.getvalue()
 
 
+def a_plain_jpeg(size):
+    out = io.BytesIO()
+    Image.new("RGB", size, "teal").save(out, "JPEG")
+    return out.getvalue()
+
+
 def a_png_bomb(width, height):
     """A PNG whose header claims a size; there is no need to hold its pixels."""
 
@@ -61,6 +67,21 @@ def test_pictures_that_end_early_are_found(format_, cut):
 
     with pytest.raises(ImageTruncated):
         verified(content[:kept], item="x")
+
+
+def test_a_large_jpeg_is_not_unpacked_in_full():
+    """
+    Of 3,200 x 3,200 pixels, which are 39 MiB unpacked, as much is decoded as tells whether it is whole: an eighth each
+    way, which fits in one of Pillow's blocks of 16 MiB. The size that is told is the true one.
+    """
+    content = a_plain_jpeg((3_200, 3_200))
+    Image.core.reset_stats()
+
+    picture = verified(content, item="x")
+
+    assert (3_200, 3_200) == (picture.width_px, picture.height_px)
+    stats = Image.core.get_stats()
+    assert 1 == stats["allocated_blocks"] + stats["reused_blocks"]
 
 
 def test_a_flipped_bit_in_a_png_is_found():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.budgets_faults import BROKEN_EVERY, FAULTS, faulty_library, readers, verdict
-from tasks.schema.runs import OUTCOMES
+import duckdb
+
+from flows.budgets_faults import BROKEN_EVERY, FAULTS, SET_ASIDE, ended_words, faulty_library, readers, verdict
+from tasks.schema.runs import OUTCOMES, Quarantine
+from tasks.warehouse.query import query
 
 
 def a_record(*, total: int, **outcomes: int) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def test_what_failed_in_between_is_no_loss():
     """
     words = verdict([a_record(total=100, done=90, failed=10), a_record(total=100, done=10, unchanged=90)])
 
-    assert "0 of 200 items lost; 0 of the 100 of the last refresh still failed" in words
+    assert "0 of 200 items lost. Of the 100 of the last refresh 100 (100.00 %)" in words
     assert "NOT KEPT" not in words
 
 
@@ -41,7 +44,8 @@ def test_what_still_fails_is_judged_by_the_last_refresh():
 
     words = verdict([good, good, a_record(total=1000, done=998, failed=2)])
 
-    assert "0 of 3,000 items lost; 2 of the 1,000 of the last refresh still failed" in words
+    assert "0 of 3,000 items lost. Of the 1,000 of the last refresh 998 (99.80 %)" in words
+    assert "2 are not" in words
     assert "NOT KEPT" in words
 
 
@@ -61,6 +65,62 @@ def test_more_than_one_in_a_thousand_that_still_fails_is_too_many():
     """
     assert "NOT KEPT" in verdict([a_record(total=1000, done=998, failed=2)])
     assert "NOT KEPT" not in verdict([a_record(total=1000, done=999, failed=1)])
+
+
+def test_what_waits_has_not_ended():
+    """
+    As without a token: 2 of 1,000 are neither done nor set aside, though nothing failed.
+    """
+    assert "NOT KEPT" in verdict([a_record(total=1000, done=998, deferred=2)])
+
+
+def test_what_is_set_aside_without_a_reason_has_not_ended():
+    """
+    30 of 1,000 are set aside; where no reason is told of 2 of them, 99.80 % have ended well.
+    """
+    record = a_record(total=1000, done=970, quarantined=30)
+
+    assert "(100.00 %) are done or set aside with a reason (30)" in verdict([record], set_aside_count=30, told_count=30)
+    words = verdict([record], set_aside_count=30, told_count=28)
+
+    assert "998 (99.80 %)" in words
+    assert "NOT KEPT" in words
+
+
+def test_the_share_of_each_refresh_is_told():
+    """
+    80 of 100 without a token, 19,999 of 20,000 after it: that is not 100.00 %.
+    """
+    words = ended_words(
+        [
+            ("no token", a_record(total=100, done=80, deferred=20)),
+            ("next", a_record(total=20_000, done=19_999, failed=1)),
+        ]
+    )
+
+    assert words.endswith(": no token, 80.00 %; next, 99.99 %.")
+
+
+def test_reasons_are_those_of_items_that_are_set_aside(tmp_path):
+    """
+    Of four items that stages set aside two have a sentence: a blank one tells nothing, nor does the name of an error.
+    What a check refused is a row, and no item.
+    """
+    rows = [
+        ("file 1", "the file ends too early", "UnreadableVideo", 1),
+        ("file 2", "there is no such title", None, 1),
+        ("file 3", " ", None, 1),
+        ("file 4", "UnreadableVideo", "UnreadableVideo", 1),
+        ("row", "duration_s is below 0", None, None),
+    ]
+    known = {"run_id": "a", "refused_by": "probe"}
+    columns = ("row_key", "reason", "cause", "attempts")
+    frame = Quarantine.frame(known | dict(zip(columns, row, strict=True)) for row in rows)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.register("incoming", frame)
+        connection.execute("CREATE TABLE quarantine AS SELECT * FROM incoming").fetchall()
+
+    assert [(4, 2)] == query(tmp_path / "warehouse.duckdb", SET_ASIDE).rows()
 
 
 def test_readers_that_wait_are_told():

@@ -13,11 +13,15 @@ from pathlib import Path
 
 import duckdb
 import httpx
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tasks.core.layout import DataFolder
+from tasks.schema.timings import Timings
 from tasks.standin.library import FILMS, SHOW, toy_facts
 from tests.flows.house import TOKEN, House, a_house
+from tests.timings.test_export import read_csv
 
 ONE_FILM = FILMS / "The Salt Ferry (2011)" / "The Salt Ferry (2011) - 1080p.mkv"
 NO_FILM = SHOW / "Season 02" / "Kestrel Lane Observatory - S02E04 - Last Quarter.mkv"
@@ -182,18 +186,45 @@ def test_schema_as_sql_builds_a_warehouse(empty):
 
 def test_timings_are_summed_up_and_exported(known, tmp_path):
     """
-    The newest run by default, another one by its id; as CSV one line a record.
+    The newest run by default, another one by its id; as CSV and as Parquet the same records, which the table's own
+    checks let pass.
     """
-    first = known.run("timings", known_run(known, 0), "--csv", tmp_path / "timings.csv")
+    as_csv, as_parquet = tmp_path / "timings.csv", tmp_path / "timings.parquet"
+
+    first = known.run("timings", known_run(known, 0), "--csv", as_csv, "--parquet", as_parquet)
     newest = known.run("timings")
 
-    with (tmp_path / "timings.csv").open(newline="", encoding="utf-8") as file:
-        records = list(csv.DictReader(file))
+    records, again = pl.read_parquet(as_parquet), read_csv(as_csv)
     assert (0, 0) == (first.status, newest.status)
     assert "probe.file" in first.stdout.decode()
     assert "probe.file" not in newest.stdout.decode()
-    assert 15 == sum(record["name"] == "probe.file" for record in records)
-    assert f"{len(records):,} records written to {tmp_path / 'timings.csv'}" in first.stderr
+    assert 15 == records.filter(name="probe.file").height
+    assert_frame_equal(records, again, check_exact=True)
+    Timings.validate(records)
+    assert [f"{records.height:,} records written to {path}" for path in (as_csv, as_parquet)] == (
+        first.stderr.splitlines()
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["--csv", "."], ". is a folder; name a file in it"),
+        (["--parquet", ""], ". is a folder; name a file in it"),
+        (["--csv", "/dev/null"], "/dev/null is no file"),
+        (["--csv", "t", "--parquet", "./t"], "t is named twice"),
+    ],
+    ids=" ".join,
+)
+def test_timings_go_to_files_only(known, files, words):
+    """
+    Exit status 2, one line that says what is wrong, and no file.
+    """
+    done = known.run("timings", *files)
+
+    assert (2, b"") == (done.status, done.stdout)
+    assert words in only_line(done.stderr)
+    assert not (known.data.path.parent / "t").exists()
 
 
 def known_run(house: House, place: int) -> str:

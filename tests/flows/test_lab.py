@@ -244,7 +244,7 @@ def test_a_list_of_what_there_is():
 
     assert all(f"  {switch.name} " in listed for switch in SWITCHES)
     assert "100 shows of 5 seasons" in listed
-    assert "on 10k and 100k only optimized" in listed
+    assert "on 10k, 100k and 1m only optimized" in listed
 
 
 def test_an_ablation_needs_no_names():
@@ -283,6 +283,21 @@ def test_shows_of_a_preset_have_as_many_seasons(tmp_path):
     assert made.show_count >= 3
     assert 3 * 5 * 6 <= made.file_count <= 3 * 5 * 13
     assert 0 == made.film_count
+
+
+def test_copies_and_ids_of_a_preset(tmp_path):
+    """
+    Ten films, every fifth twice, a show of a season: each title's folder has an id, the two second copies have none.
+    """
+    wanted = Preset("copies", "a test", film_count=10, show_count=1, season_count=1, twice_every=5, ids_in_names=True)
+
+    made = made_library(tmp_path, wanted)
+
+    episodes = [path for path in Path(made.folder, "Shows").rglob("*") if path.is_file()]
+    folders = [folder.name for kind in Path(made.folder).iterdir() for folder in kind.iterdir()]
+    assert 10 + 2 + len(episodes) == made.file_count
+    assert 10 + 1 == sum("{tmdb-" in name for name in folders)
+    assert 2 == sum("2160p" in name and "{" not in name for name in folders)
 
 
 def test_another_library_has_another_hash(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,29 @@ def test_medians_of_both_profiles_stand_side_by_side():
     assert "load" not in found
 
 
+def test_storage_is_told_where_it_was_recorded():
+    """
+    Read and written beside the others, medians like them: of 1, 2 and 9 MiB it is 2 MiB. What one profile did not
+    record leaves its cells empty. Where no round recorded any (above) there is neither a column nor a word of it.
+    """
+    rounds = [
+        a_stage(f"baseline-{n}", "probe", 1.0, 1.0, 100) | {"read_bytes": mib * MIB, "written_bytes": 0}
+        for n, mib in enumerate((1, 9, 2), start=1)
+    ]
+    text = stages_table(a_benchmark(*rounds, a_stage("optimized-1", "probe", 0.5, 0.25, 50)))
+
+    found = cells(text)
+
+    heads = ["at work", "CPU", "most memory", "read", "written"]
+    assert [f"baseline: {heads[0]}", *heads[1:], f"optimized: {heads[0]}", *heads[1:]] == found[
+        "stage of a first refresh"
+    ]
+    assert ["2.0 MiB", "0 B", "0.50 s"] == found["probe"][3:6]
+    assert ["50.0 MiB", "", ""] == found["probe"][-3:]
+    assert "not what the page cache answered" in text
+    assert "page cache" not in stages_table(a_benchmark(a_stage("optimized-1", "probe", 1.0, 1.0, 1)))
+
+
 def test_the_share_of_prefect_is_told():
     """
     The median of the rounds that tell it; older benchmarks do not, and then nothing is said.
@@ -102,12 +126,16 @@ def test_the_stages_of_a_run_come_from_its_timings(tmp_path):
     """
     with recording(tmp_path, "baseline-1", 3600.0), span("refresh.run"):
         record_value("resources.memory", 7 * MIB, unit="byte", whose="run")
+        record_value("resources.read", 100, unit="byte", whose="run")
+        record_value("resources.written", 0, unit="byte", whose="run")
         with span("probe.step") as step:
+            time.sleep(0.001)
             step.note(cpu_s=0.25)
+        record_value("resources.read", 400, at_ns=time.time_ns(), unit="byte", whose="run")
 
     found = stages_of(read_timings(tmp_path, "baseline-1"), "baseline-1")
 
     assert {"baseline-1"} == set(found["run_id"])
-    assert [("probe", 1, 0.25, 7 * MIB)] == found.filter(pl.col("step_count") > 0).select(
-        "stage", "step_count", "cpu_s", "peak_bytes"
+    assert [("probe", 1, 0.25, 7 * MIB, 300, 0)] == found.filter(pl.col("step_count") > 0).select(
+        "stage", "step_count", "cpu_s", "peak_bytes", "read_bytes", "written_bytes"
     ).rows()

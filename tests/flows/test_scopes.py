@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import duckdb
 import polars as pl
 import pytest
 
 from flows.lab_refresh import attributed_ratio, prefect_ratio
 from tasks.schema.timings import Timings
 from tasks.timings import read_timings, stages
+from tests.flows.house import ask_prefect
 from tests.timings.test_summary import a_record
 
 OF_THE_FLOW = {
@@ -18,6 +20,28 @@ OF_THE_FLOW = {
     "record.begin", "record.make", "record.write", "settings.choose", "stage.begin", "staging.tidy", "collect.account",
 }  # fmt: skip
 """What a run does between its steps."""
+
+OF_STAGES = {
+    "discovery": [("discover.step", ""), ("discover.folder", "")],
+    "plan": [(f"plan {what}.step", "") for what in ("discovery", "files", "matches", "scrape", "collections")],
+    "identify": [("identify.step", ""), ("identify.batch", "")],
+    "probe": [("probe.step", ""), ("probe.file", "")],
+    "match": [
+        ("match.step", ""),
+        ("match.decide", ""),
+        ("http.request", "/search/movie"),
+        ("http.request", "/search/tv"),
+    ],
+    "scrape of films": [("scrape.step", ""), ("http.request", r"/movie/\d+\b"), ("scrape.parse", "^movie:")],
+    "scrape of shows": [("scrape.step", ""), ("http.request", r"/tv/\d+\b"), ("scrape.parse", "^show:")],
+    "scrape of collections": [("collections.step", ""), ("scrape.parse", "^collection:")],
+    "artwork": [(f"artwork.{part}", r"/t/p/|\.(jpg|png)") for part in ("download", "verify", "write")],
+    "rows": [("collect.step", ""), ("collect.table", ""), ("load.step", "")],
+    "insert of films and shows": [("load.insert", "^titles$")],
+    "insert of people": [("load.insert", "^people$"), ("load.insert", "^credits$")],
+    "publish": [(f"warehouse.{part}", "") for part in ("commit", "swap")] + [("publish.report", "")],
+}
+"""Stage -> scopes without which nobody can say what it took: their names, and what their items must look like."""
 
 
 @pytest.fixture(scope="module", params=["first", "second"])
@@ -70,6 +94,64 @@ def test_what_the_flow_does_between_its_steps_has_names(of_run):
 
     assert set() == OF_THE_FLOW - set(timings["name"])
     assert set() == OF_THE_FLOW - set(of_flow["name"]) - {"publish.artifact"}  # those of the report lie in its scope
+
+
+@pytest.mark.parametrize("stage", OF_STAGES)
+def test_every_stage_of_a_first_refresh_is_measured(refreshed, stage):
+    """
+    A stage without its scopes could become slower unseen: each is there, for what the stage works on.
+    """
+    timings = read_timings(refreshed.house.data.timings, refreshed.first.record["run_id"])
+
+    missing = [
+        (name, item)
+        for name, item in OF_STAGES[stage]
+        if not named(timings, name).filter(pl.col("item").fill_null("").str.contains(item)).height
+    ]
+
+    assert [] == missing
+
+
+def test_pictures_of_a_title_are_counted_and_their_parts_told_apart(refreshed):
+    """
+    Downloads, writes and the number of pictures of each title: as many as the warehouse has of it.
+    """
+    timings = read_timings(refreshed.house.data.timings, refreshed.first.record["run_id"])
+    in_warehouse = "SELECT owner_id, count(DISTINCT source_path) FROM artwork GROUP BY owner_id"
+
+    counted = timings.filter(name="artwork.images_per_title", kind="value").select("item", "value")
+
+    assert counted.height == counted["item"].n_unique()
+    assert dict(refreshed.house.rows(in_warehouse)) == dict(counted.iter_rows())
+    parts = [named(timings, f"artwork.{part}") for part in ("download", "verify", "write")]
+    assert [refreshed.first.record["image_count"]] * 3 == [part.height for part in parts]
+    assert 1 == len({tuple(part["item"].sort()) for part in parts})
+
+
+def test_the_log_of_the_run_says_what_its_time_went_to(of_run, refreshed, prefect):
+    """
+    One message of the flow run, and none of a task run: a line for each scope, in the order of their sums, with counts
+    that DuckDB finds in the files.
+    """
+    record, _ = of_run
+    question = {"logs": {"flow_run_id": {"any_": [record["run_id"]]}}}
+
+    logs = ask_prefect(prefect, "/logs/filter", question)
+
+    (log,) = [log for log in logs if "Where the time went" in log["message"]]
+    _, *lines, more = log["message"].splitlines()
+    files = f"{refreshed.house.data.timings}/run_id={record['run_id']}/*.parquet"
+    query = f"SELECT name, count(*) FROM '{files}' WHERE kind = 'duration' GROUP BY name ORDER BY sum(value) DESC, name"
+    assert None is log["task_run_id"]
+    assert duckdb.sql(query).fetchall() == [counted(line) for line in lines]
+    assert ("refresh.run", 1) == counted(lines[0])
+    assert more.endswith(f"reelhouse timings {record['run_id']}")
+
+
+def counted(line: str) -> tuple[str, int]:
+    """``name: 1,234 x, ...``"""
+    name, _, numbers = line.partition(": ")
+    return name, int(numbers.partition(" x, ")[0].replace(",", ""))
 
 
 def test_what_prefect_takes_is_told_apart():

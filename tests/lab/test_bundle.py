@@ -115,6 +115,17 @@ def test_sizes_name_nothing():
     assert {"read_bytes": 99_000, "calls": 123} == orjson.loads(found["attributes"][0])
 
 
+def test_the_number_of_episodes_names_nothing():
+    """
+    Whoever knows that a show has 236 episodes knows which it is; of how many answers it was made stays.
+    """
+    noted = '{"kind":"show","answers":2,"episodes":236}'
+
+    found = without_names(Timings.frame([a_record(1, "scrape.title", SECRET, attributes=noted)]), salt=b"salt")
+
+    assert {"answers": 2} == orjson.loads(found["attributes"][0])
+
+
 def test_an_earlier_bundle_is_replaced_and_nothing_else(tmp_path):
     """
     Neither a folder nor a file of another kind, nor one that a link leads to; they stay as they are.

@@ -40,7 +40,7 @@ def test_a_preset_that_is_not_there_is_refused():
     """
     The message says what there is.
     """
-    with pytest.raises(Refused, match="tiny, d0, d2, d3, d3-calls, d3-assumed, d4, d4-10k, 1k, 10k, 100k, 1m"):
+    with pytest.raises(Refused, match="tiny, d0, d2, d2-answers, d3, d3-calls, d3-assumed, d4, d4-10k, 1k, 10k, 100k"):
         preset("d1")
 
 

@@ -74,7 +74,21 @@ def test_stages_come_back(tmp_path):
     write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of(), LabStages.frame(rows))
 
     assert before.equals(LabStages.frame())
-    assert [("baseline-1", "probe", 2, 1.0, 0.5, None)] == read_benchmark(tmp_path).stages.rows()
+    assert [("baseline-1", "probe", 2, 1.0, 0.5, None, None, None)] == read_benchmark(tmp_path).stages.rows()
+
+
+def test_stages_of_before_storage_was_told_come_back(tmp_path):
+    """
+    As the published ones: what they do not have is unknown, not 0.
+    """
+    write_manifest(tmp_path, a_manifest(finished_at=AT))
+    write_runs(tmp_path, [a_run("baseline", 2.0)], scopes_of())
+    row = {"run_id": "baseline-1", "stage": "probe", "step_count": 2, "busy_s": 1.0, "cpu_s": 0.5, "peak_bytes": 7}
+    LabStages.frame([row]).drop("read_bytes", "written_bytes").write_parquet(tmp_path / "stages.parquet")
+
+    assert [("probe", 7, None, None)] == read_benchmark(tmp_path).stages.select(
+        "stage", "peak_bytes", "read_bytes", "written_bytes"
+    ).rows()
 
 
 def test_stages_that_are_cut_off_are_refused(tmp_path):

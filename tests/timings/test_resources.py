@@ -14,6 +14,7 @@ import pytest
 from tasks.core import stopwatch
 from tasks.core.memory import peak_memory_bytes
 from tasks.core.stopwatch import Record
+from tasks.core.storage import transferred
 from tasks.timings import values
 from tasks.timings.resources import sampling
 from tasks.timings.store import read_timings, recording
@@ -37,6 +38,11 @@ def whose(records: list[Record], name: str) -> dict[str, list[Record]]:
     return found
 
 
+def samples(records: list[Record]) -> int:
+    """How many have been taken, of all that were begun."""
+    return len(whose(records, "resources.memory").get("workers", []))
+
+
 def wait_for(condition, timeout_s=30.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -51,10 +57,10 @@ def test_memory_is_sampled_over_time(records):
     """
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
         with sampling(lambda: [worker.pid]):
-            wait_for(lambda: len(records) >= 2)
+            wait_for(lambda: samples(records) >= 1)
             block = bytearray(b"x") * (256 * MIB)
-            seen = len(records)
-            wait_for(lambda: len(records) >= seen + 4)
+            seen = samples(records)
+            wait_for(lambda: samples(records) >= seen + 2)
             del block
         worker.communicate()
 
@@ -100,6 +106,39 @@ def test_the_cpu_time_of_the_run_is_recorded_at_its_end(records):
     assert records[-1] is found
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+def test_what_storage_was_asked_for_is_recorded_with_the_workers(records, tmp_path):
+    """
+    A worker writes 8 MiB and ends; whatever the kernel says of it (in blocks of 512 byte, by another call), the sum of
+    run and workers has grown by as much, while it works and when it has ended. The last sample is that of the end.
+    """
+    code = f"""
+import os, resource
+with open({str(tmp_path / "file")!r}, "wb") as file:
+    file.write(bytes(8 * 2**20))
+    os.fsync(file.fileno())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_oublock, flush=True)
+input()
+"""
+    before = transferred(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        with sampling(lambda: [worker.pid] if worker.poll() is None else []):
+            blocks = int(worker.stdout.readline())
+            seen = samples(records)
+            wait_for(lambda: samples(records) >= seen + 3)
+            worker.communicate()
+        after = transferred(os.getpid())
+
+    written = whose(records, "resources.written")
+    assert blocks == max(one.value for one in written["workers"]) // 512
+    assert 0 == written["workers"][-1].value
+    assert blocks <= (written["run"][-1].value - before.written_bytes) // 512
+    assert written["run"][-1].value <= after.written_bytes
+    assert max(one.value for one in written["run"]) == written["run"][-1].value
+    assert {("value", "byte")} == {(r.kind, r.attributes["unit"]) for r in (*written["run"], *written["workers"])}
+    assert len(written["run"]) == len(whose(records, "resources.read")["workers"])
+
+
 def test_no_sample_comes_after_the_end(records):
     """
     The thread has ended, also where the block was left at once.
@@ -133,5 +172,6 @@ def test_samples_lie_in_the_timings_and_not_among_the_values(tmp_path):
         stopwatch.record_value("images", 6)
 
     timings = read_timings(tmp_path)
-    assert {"images", "resources.memory", "resources.cpu"} == set(timings["name"])
+    told = {"resources.read", "resources.written"} if sys.platform == "linux" else set()
+    assert {"images", "resources.memory", "resources.cpu", *told} == set(timings["name"])
     assert ["images"] == values(timings)["name"].to_list()

@@ -20,7 +20,7 @@ from polars.testing import assert_frame_equal
 
 from tasks.core.stopwatch import record_duration, record_value, span
 from tasks.schema.timings import Timings
-from tasks.timings import export_csv, read_timings, recording, runs
+from tasks.timings import read_timings, recording, runs
 from tasks.timings.store import flush, scan_timings
 
 PROJECT = Path(__file__).parents[2]
@@ -309,25 +309,6 @@ def test_nothing_to_read_is_an_empty_frame(tmp_path):
 
     assert_frame_equal(Timings.frame(), read_timings(tmp_path / "none"))
     assert_frame_equal(Timings.frame(), read_timings(tmp_path, "x"))
-
-
-def test_csv_gives_back_what_was_exported(tmp_path):
-    """
-    Reading the CSV with the types of the table gives an equal frame: quotes, newlines, commas and nulls included.
-    """
-    with recording(tmp_path, "run", NEVER_S):
-        with span("a", item='two\nlines, "quoted"', note='{"x": 1}'), span("b", host=""):
-            pass
-        record_value("c", 0.1 + 0.2)
-    frame = read_timings(tmp_path)
-
-    export_csv(frame, tmp_path / "out" / "timings.csv")
-
-    dtypes = Timings.dtypes() | {"started_at": pl.String}
-    again = pl.read_csv(tmp_path / "out" / "timings.csv", schema=dtypes).with_columns(
-        pl.col("started_at").str.to_datetime("%Y-%m-%dT%H:%M:%S%.6fZ", time_unit="us", time_zone="UTC")
-    )
-    assert_frame_equal(frame, again, check_exact=True)
 
 
 def test_what_was_recorded_so_far_can_be_asked_for(tmp_path):

@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from tasks.core.stopwatch import record_duration, record_value
+from tasks.core.stopwatch import record_duration, record_value, span
 from tasks.schema.timings import Timings
-from tasks.timings import as_text, durations, read_timings, recording, values, wall_s
-from tasks.timings.summary import slowest
+from tasks.timings import as_text, durations, read_timings, recording, runs, scope, values, wall_s
+from tasks.timings.store import scan_timings
+from tasks.timings.summary import slowest, totals
+from tasks.timings.text import as_lines
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,6 +56,104 @@ def test_shares_and_concurrency():
 
     assert 10 == wall_s(timings)
     assert (4.0, 0.4, 2.0) == pytest.approx((row["busy_s"], row["wall_ratio"], row["concurrency"]))
+
+
+def test_one_scope_can_be_asked_for_by_name():
+    """
+    Of 10 s of wall time it was open for 4 s, with one error; a name that was not measured, or is a value's, has none.
+    """
+    timings = Timings.frame(
+        [
+            a_record("refresh.run", 0, 10.0),
+            a_record("load.insert", 1, 1.0),
+            a_record("load.insert", 6, 3.0, ok=False),
+            a_record("images", 2, 6.0, kind="value", unit=None),
+        ]
+    )
+
+    found = scope(timings, "load.insert")
+
+    assert found is not None
+    assert {"count": 2, "error_count": 1, "mean_s": 2.0, "total_s": 4.0, "wall_ratio": 0.4} == {
+        name: found[name] for name in ("count", "error_count", "mean_s", "total_s", "wall_ratio")
+    }
+    assert found == durations(timings).row(by_predicate=pl.col("name") == "load.insert", named=True)
+    assert (None, None) == (scope(timings, "images"), scope(timings, "load"))
+    assert None is scope(Timings.frame(), "load.insert")
+
+
+def test_a_run_begins_with_nothing_and_takes_nothing_from_others(tmp_path):
+    """
+    Scopes of one run add up until it ends; the next one, of the same process, counts from 0, and the first stays.
+    """
+    for run_id, parts in (("first", 3), ("second", 1)):
+        with recording(tmp_path, run_id, 3600):
+            for _ in range(parts):
+                with span("load.insert"):
+                    pass
+
+    counts = {run_id: scope(read_timings(tmp_path, run_id), "load.insert")["count"] for run_id in runs(tmp_path)}
+
+    assert {"first": 3, "second": 1} == counts
+
+
+def test_parts_take_no_longer_than_their_whole(tmp_path):
+    """
+    Scopes inside a scope, one after the other, three levels deep: each level comes to the one above it at most.
+    """
+    with recording(tmp_path, "run", 3600), span("SaveAllImages"):
+        for _ in range(5):
+            with span("SaveAllImages.Movie"):
+                for part in ("Download", "DiskWrite"):
+                    with span(f"SaveAllImages.Movie.{part}"):
+                        pass
+
+    timings = read_timings(tmp_path)
+    total_s = dict(durations(timings).select("name", "total_s").iter_rows())
+    below = timings.join(timings, left_on="parent_id", right_on="span_id").group_by("name_right").len()
+
+    assert {("SaveAllImages", 5), ("SaveAllImages.Movie", 10)} == set(below.iter_rows())
+    parts_s = total_s["SaveAllImages.Movie.Download"] + total_s["SaveAllImages.Movie.DiskWrite"]
+    assert 0 < parts_s <= total_s["SaveAllImages.Movie"] <= total_s["SaveAllImages"]
+
+
+def test_the_totals_are_those_of_the_summary(tmp_path):
+    """
+    From the files of a run, without reading all of them: the same numbers in the same order.
+    """
+    drawn = random.Random(7)
+    with recording(tmp_path, "run", 3600):
+        for number in range(500):
+            record_duration(f"scope.{number % 3}", drawn.random(), started_ns=10**18 + number, ok=drawn.random() > 0.1)
+            record_value("images", drawn.randrange(9))
+
+    found = totals(scan_timings(tmp_path, "run"))
+
+    expected = durations(read_timings(tmp_path)).select(found.columns)
+    assert 3 == found.height
+    assert_frame_equal(expected, found, rel_tol=1e-12)
+
+
+def test_scopes_as_lines_of_a_log():
+    """
+    The largest sum first: 16 s in 4, then 2 s in one; a name cannot end its line; the rest is counted.
+    """
+    timings = Timings.frame(
+        [
+            *(a_record("load.insert", 0, value, ok=value < 10) for value in (1.0, 2.0, 3.0, 10.0)),
+            a_record("a\nname", 0, 2.0),
+            a_record("endless", 0, 0.0) | {"value": None},
+            a_record("short", 0, 0.0),
+        ]
+    )
+
+    every = as_lines(totals(timings.lazy()), limit=4)
+    two = as_lines(totals(timings.lazy()), limit=2)
+
+    assert "load.insert: 4 x, 16.0 s in all, mean 4.0 s, max 10.0 s, 1 ended with an error" == every[0]
+    assert "a\\nname: 1 x, 2.0 s in all, mean 2.0 s, max 2.0 s" == every[1]
+    assert ["endless: 1 x, of unknown length", "short: 1 x, 0 ms in all, mean 0 ms, max 0 ms"] == every[2:]
+    assert [*every[:2], "... and 2 more scopes"] == two
 
 
 def test_overlaps_count_once():
