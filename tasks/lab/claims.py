@@ -161,7 +161,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "D2",
         "d0",
-        "half as many requests, as answers are kept",
+        "half as many requests, as answers are kept (here: each title once, no ids in the names)",
         2.0,
         2.0,
         "not counted",

@@ -139,7 +139,7 @@ def test_a_claim_about_one_switch_is_answered_by_an_older_ablation(tmp_path):
     told = as_markdown(read_benchmarks(tmp_path)[0])
 
     assert "| 80 requests (all-but-answers) | 40 requests | 2.00 (2.00-2.00) | 5 |" in told
-    assert "From a benchmark of d0 of 2026-01-05, 0123456789: D2: half as many requests, as answers are kept." in told
+    assert "From a benchmark of d0 of 2026-01-05, 0123456789: D2: half as many requests, as answers are kept" in told
     assert "| 4.00 (4.00-4.00) | 5 | faster | 2026-01-05, fedcba9876 |" in told
 
 
@@ -167,7 +167,7 @@ def test_claims_without_a_row_say_what_answers_them(tmp_path):
 
     assert "which takes benchmarks of two presets" in alone
     assert "Not measured yet: D0: 61 % less time for scraping in bulk (`reelhouse benchmark d0`); " in alone
-    assert "as answers are kept (`reelhouse benchmark d0 --ablation`); " in alone
+    assert "each title once, no ids in the names) (`reelhouse benchmark d0 --ablation`); " in alone
     assert "is told by growth, the last table here, and by the scopes" in both
     assert "`reelhouse budgets --only faults`" in both
 

@@ -186,7 +186,8 @@ def test_claims_stand_beside_what_was_measured(on_known):
     said = words(on_known)
 
     assert "| 1.23 | 1 min 40 s → 10.0 s | 10.00 (10.00 to 10.00) | 5 |" in said
-    others = "".join(f", `reelhouse benchmark {name}`" for name in ("d2", "d3", "d3-calls", "d4", "d4-10k"))
+    presets = ("d2", "d2-answers", "d3", "d3-assumed", "d3-calls", "d4", "d4-10k")
+    others = "".join(f", `reelhouse benchmark {name}`" for name in presets)
     assert f"Not measured here: `reelhouse benchmark d0 --ablation`{others} would." in said
     assert "210.4 s → 171.3 s (6 % less) | 1 min 40 s → 10.0 s |" in said
     assert "| sum | 210.4 | 171.3 | -19% |" in said
