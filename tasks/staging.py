@@ -326,6 +326,11 @@ def read_known(table: type[Table], *, staging: Path) -> pl.DataFrame:
     return pl.read_parquet(known_path(table, staging=staging), glob=False)
 
 
+def scan_known(table: type[Table], *, staging: Path) -> pl.LazyFrame:
+    """What :func:`read_known` gives, not read yet: a step reads the columns and rows that it needs."""
+    return pl.scan_parquet(known_path(table, staging=staging), glob=False)
+
+
 def latest_outcomes(outcomes: pl.DataFrame) -> pl.DataFrame:
     """One row an item and stage: that of its last attempt, of two at the same time that which did not fail."""
     is_better = pl.col("outcome") != "failed"
@@ -348,24 +353,50 @@ def read_staged(table: type[Table], *, staging: Path, stage: str = "*", source: 
     Args:
         source: name of a further column with the folder a row was saved in; rows of one save share it.
     """
-    paths = sorted(staging.glob(f"{stage}/*/[0-9]*/{table.table_name()}.parquet"))
+    paths = _staged_paths(table, staging, stage)
     if source is None:
         return _read(table, paths)
     parts = [_read(table, [path]).with_columns(pl.lit(str(path.parent)).alias(source)) for path in paths]
     return pl.concat(parts) if parts else table.frame().with_columns(pl.lit(None, dtype=pl.String).alias(source))
 
 
-def present_identities(staging: Path, *, stage: str = "*") -> pl.DataFrame:
+def scan_staged(table: type[Table], *, staging: Path, stage: str = "*") -> pl.LazyFrame:
+    """What :func:`read_staged` gives, not read yet."""
+    paths = _staged_paths(table, staging, stage)
+    return pl.scan_parquet(paths, glob=False) if paths else table.frame().lazy()
+
+
+def present_identities(staging: Path, *, stage: str = "*", columns: Sequence[str] | None = None) -> pl.DataFrame:
     """What is known of the names of the files that the run is about: ``identities``, one row a file.
 
     Args:
         stage: what this stage has read holds over what was known; that of all steps so far by default.
+        columns: those to read, ``file_id`` among them; all by default, which takes a gigabyte for a million files.
     """
+    names = list(columns or Identities.dtypes())
+    read = scan_staged(Identities, staging=staging, stage=stage).select(names).collect()
+    read = read.unique("file_id", keep="last", maintain_order=True)
+    known = scan_known(Identities, staging=staging).select(names)
+    if read.height:
+        known = known.join(read.lazy().select("file_id"), on="file_id", how="anti", maintain_order="left")
+    present = scan_staged(PresentFiles, staging=staging, stage="plan")
     return (
-        pl.concat([read_known(Identities, staging=staging), read_staged(Identities, staging=staging, stage=stage)])
-        .unique("file_id", keep="last", maintain_order=True)
-        .join(read_staged(PresentFiles, staging=staging, stage="plan"), on="file_id", how="semi", maintain_order="left")
+        pl.concat([known, read.lazy()])
+        .join(present, on="file_id", how="semi", maintain_order="left")
+        .collect(engine="streaming")
     )
+
+
+def of_files(file_ids: pl.Series, rows: pl.LazyFrame) -> pl.DataFrame:
+    """Those of the ``rows`` that belong to these files; the others are not held in memory."""
+    return rows.filter(pl.col("file_id").is_in(file_ids.implode())).collect()
+
+
+def overlaid(rows: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """``rows`` of files, those of which there is a ``newer`` one left out, then the newer ones; each one row a file."""
+    if newer.height:
+        rows = rows.join(newer.select("file_id"), on="file_id", how="anti", maintain_order="left")
+    return pl.concat([rows, newer])
 
 
 def latest_matches(staging: Path) -> pl.DataFrame:
@@ -373,6 +404,10 @@ def latest_matches(staging: Path) -> pl.DataFrame:
     return pl.concat(
         [read_known(Matches, staging=staging), read_staged(Matches, staging=staging, stage="match")]
     ).unique("title_key", keep="last", maintain_order=True)
+
+
+def _staged_paths(table: type[Table], staging: Path, stage: str) -> list[Path]:
+    return sorted(staging.glob(f"{stage}/*/[0-9]*/{table.table_name()}.parquet"))
 
 
 def _read(table: type[Table], paths: Sequence[Path]) -> pl.DataFrame:

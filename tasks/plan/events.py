@@ -17,8 +17,7 @@ from tasks.plan.elsewhere import CANNOT_READ, opened
 from tasks.schema.files import Files, Identities
 from tasks.schema.probes import Probes, VideoStreams
 from tasks.schema.runs import EVENTS, FileEvents
-from tasks.schema.table import Table
-from tasks.staging import known_path, read_staged, write_staged
+from tasks.staging import of_files, read_staged, scan_known, scan_staged, write_staged
 
 STAGE = "plan_events"
 """Stage under which the completed events are kept; it sorts after ``plan``, whose rows of the same key they replace."""
@@ -137,12 +136,11 @@ def note_events(staging: Path, *, run_id: str) -> int:
     because one of them was replaced.
     """
     events = read_staged(FileEvents, staging=staging, stage="plan")
-    files = read_staged(Files, staging=staging, stage="plan").unique("file_id", keep="last", maintain_order=True)
-    by_title = _replacements_of(run_id, files, staging)
+    by_title = _replacements_of(run_id, staging)
     events = pl.concat([events, by_title.join(events, on=FileEvents.key(), how="anti")])
     replaced = events.filter(pl.col("event") == "replaced")
     before_ids = replaced.select(pl.coalesce("earlier_file_id", "file_id"))["earlier_file_id"]
-    known_probes = _of_files(before_ids, pl.scan_parquet(known_path(Probes, staging=staging), glob=False))
+    known_probes = of_files(before_ids, scan_known(Probes, staging=staging))
     before = (
         measured(known_probes, VideoStreams.frame())
         .drop("video_codec")
@@ -150,44 +148,40 @@ def note_events(staging: Path, *, run_id: str) -> int:
         .select(list(MEASURED))
     )
     after = measured(
-        _of_files(replaced["file_id"], _staged(Probes, staging)).unique("file_id", keep="last", maintain_order=True),
-        _of_files(replaced["file_id"], _staged(VideoStreams, staging)),
+        of_files(replaced["file_id"], scan_staged(Probes, staging=staging)).unique(
+            "file_id", keep="last", maintain_order=True
+        ),
+        of_files(replaced["file_id"], scan_staged(VideoStreams, staging=staging)),
     )
     events = completed(events, before=before, after=after)
     write_staged({FileEvents: events}, staging=staging, stage=STAGE)
     return events.height
 
 
-def _of_files(file_ids: pl.Series, rows: pl.LazyFrame) -> pl.DataFrame:
-    return rows.filter(pl.col("file_id").is_in(file_ids.implode())).collect()
-
-
-def _staged(table: type[Table], staging: Path) -> pl.LazyFrame:
-    """What ``read_staged`` gives, not read yet."""
-    paths = sorted(staging.glob(f"*/*/[0-9]*/{table.table_name()}.parquet"))
-    return pl.scan_parquet(paths, glob=False) if paths else table.frame().lazy()
-
-
-def _replacements_of(run_id: str, files: pl.DataFrame, staging: Path) -> pl.DataFrame:
+def _replacements_of(run_id: str, staging: Path) -> pl.DataFrame:
     """Replacements by title among the rows of ``files`` that this run has staged."""
     columns = ["file_id", "path", "size_bytes", "missing_since_at"]
-    known_files = pl.scan_parquet(known_path(Files, staging=staging), glob=False).select(columns)
+    is_missing = pl.col("missing_since_at").is_not_null()
+    known_files = scan_known(Files, staging=staging).select(columns)
+    staged_files = scan_staged(Files, staging=staging, stage="plan").select(columns)
+    known_missing = known_files.filter(is_missing).collect()
+    if not known_missing.height and staged_files.filter(is_missing).head(1).collect().is_empty():
+        return FileEvents.frame()  # the first run of a large library: all its files are among the rows
+    written = staged_files.collect().unique("file_id", keep="last", maintain_order=True)
     known_ids = known_files.select("file_id").collect()
-    written = files.select(columns)
-    new = written.filter(pl.col("missing_since_at").is_null()).join(known_ids, on="file_id", how="anti")
-    known_missing = known_files.filter(pl.col("missing_since_at").is_not_null()).collect()
+    new = written.filter(~is_missing).join(known_ids, on="file_id", how="anti")
     missing = pl.concat(
         [
             known_missing.join(written, on="file_id", how="anti"),
-            written.filter(pl.col("missing_since_at").is_not_null()),
+            written.filter(is_missing),
         ]
     )
     if not new.height or not missing.height:
         return FileEvents.frame()
     names = [name for name in Identities.dtypes() if name in ("file_id", *_PLACE, *_NUMBERS)]
-    staged = _staged(Identities, staging).select(names).collect()
-    known = pl.scan_parquet(known_path(Identities, staging=staging), glob=False).select(names)
-    gone = pl.concat([_of_files(missing["file_id"], known), staged])
+    staged = scan_staged(Identities, staging=staging).select(names).collect()
+    known = scan_known(Identities, staging=staging).select(names)
+    gone = pl.concat([of_files(missing["file_id"], known), staged])
     keys = gone.join(missing, on="file_id", how="semi")["title_key"].drop_nulls().unique()
     of_these = pl.col("title_key").is_in(keys.implode())
     identities = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -31,6 +32,8 @@ _DISK_FACTS = ("path", "size_bytes", "mtime_ns", "ctime_ns", "inode", "device", 
 """Columns of ``files`` that a listing brings; a difference in any of them is a row to write."""
 _CONTENT = ("size_bytes", "mtime_ns", "inode")
 """While these are as they were, what was read of the content stands."""
+_ROWS_AT_ONCE = 100_000
+"""Files that are compared together; what is known of them is copied for it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def decide_files(
     Args:
         survey: what was seen, beside what is ``known``. Files outside of its scopes are left alone.
         known: what was known.
-        prints: rows of ``fingerprints`` that were read in this run.
+        prints: rows of ``fingerprints`` that were read in this run, each path once.
         run_id: run that the events are noted for.
         removal: how much may be missing before a person is asked, and how long rows are kept.
         confirmed: folders of which a person has said that what is not there is gone, with the number of files that the
@@ -106,7 +109,9 @@ def decide_files(
     columns = list(Files.dtypes())
     return FileDecisions(
         listed=judged.select(columns),
-        rows=pl.concat([frame.select(columns) for frame in (judged.filter("is_written"), vanished, kept)]),
+        rows=pl.concat(
+            [frame.lazy().select(columns) for frame in (judged.lazy().filter("is_written"), vanished, kept)]
+        ).collect(),
         roots=Roots.frame([row for seen, _ in accepted if (row := root_row(seen, now=now))]),
         events=_events(run_id, judged, vanished, purged),
         purges=purged.select("file_id"),
@@ -118,7 +123,7 @@ def decide_files(
 
 def files_to_probe(
     present: pl.DataFrame,
-    probes: pl.DataFrame,
+    probes: pl.LazyFrame,
     *,
     engine_versions: Collection[str] | None = None,
     unreadable_too: bool = False,
@@ -149,29 +154,37 @@ def files_to_probe(
         is_current &= pl.col("engine_version").is_in(list(engine_versions))
     if unreadable_too:
         is_current &= pl.col("status") == "ok"
-    return (
-        present.join(measured, on="file_id", how="left", maintain_order="left")
-        .filter(pl.col("status").is_null() | ~is_current)
-        .select(present.columns)
-    )
+    return _without(present, measured, is_current)
 
 
-def files_to_hash(present: pl.DataFrame, hashes: pl.DataFrame) -> pl.DataFrame:
+def files_to_hash(present: pl.DataFrame, hashes: pl.LazyFrame) -> pl.DataFrame:
     """The files whose content has no hash, or one that is older than the content, by device, then in path order."""
-    hashed = hashes.select("file_id", "content_hash", pl.col(*_CONTENT).name.prefix("hashed_"))
+    hashed = hashes.select("file_id", pl.col(*_CONTENT).name.prefix("hashed_"))
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"hashed_{name}")) for name in _CONTENT)
-    return (
-        present.join(hashed, on="file_id", how="left", maintain_order="left")
-        .filter(pl.col("content_hash").is_null() | ~same)
-        .select(present.columns)
-        .sort("device", "path_bytes")
-    )
+    return _without(present, hashed, same).sort("device", "path_bytes")
 
 
-def files_to_identify(present: pl.DataFrame, identities: pl.DataFrame, *, parser_version: str) -> pl.DataFrame:
+def files_to_identify(present: pl.DataFrame, identities: pl.LazyFrame, *, parser_version: str) -> pl.DataFrame:
     """The files whose name has not been read by this version of the parser, in path order."""
-    current = identities.filter(pl.col("parser_version") == parser_version).select("file_id", "path")
-    return present.join(current, on=["file_id", "path"], how="anti", maintain_order="left")
+    current = identities.filter(pl.col("parser_version") == parser_version).select("file_id", read_path="path")
+    return _without(present, current, pl.col("path") == pl.col("read_path"))
+
+
+def _without(present: pl.DataFrame, done: pl.LazyFrame, is_done: pl.Expr) -> pl.DataFrame:
+    """The ``present`` files without those for which ``is_done`` holds, of their columns and those of ``done``.
+
+    What is known of a million files is not held in memory for that: it passes by, and ids are kept.
+    """
+    if done.head(1).collect().is_empty():
+        return present
+    needed = [name for name in present.columns if name in is_done.meta.root_names()]
+    file_ids = (
+        done.join(present.lazy().select("file_id", *needed), on="file_id", build_side="force_right")
+        .filter(is_done)
+        .select("file_id")
+        .collect(engine="streaming")
+    )
+    return present.join(file_ids, on="file_id", how="anti", maintain_order="left")
 
 
 def with_roots(items: pl.DataFrame, roots: Iterable[bytes]) -> pl.DataFrame:
@@ -180,38 +193,52 @@ def with_roots(items: pl.DataFrame, roots: Iterable[bytes]) -> pl.DataFrame:
 
 
 def present_files(known: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
-    """The files of the library that are not missing, after this run's ``written`` rows."""
-    return (
-        pl.concat([known, written])
-        .unique("file_id", keep="last", maintain_order=True)
-        .filter(pl.col("missing_since_at").is_null())
+    """The files of the library that are not missing, after this run's ``written`` rows; each file is known once."""
+    unwritten = known.join(written.select("file_id"), on="file_id", how="anti", maintain_order="left")
+    return pl.concat([unwritten, written.unique("file_id", keep="last", maintain_order=True)]).filter(
+        pl.col("missing_since_at").is_null()
     )
 
 
 def _judged(found: pl.DataFrame, files: pl.DataFrame, prints: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """The ``found`` files with all columns of ``files``, those that were known (``known_...``), and what each is.
+    """The ``found`` files with all columns of ``files``, and what each is and was (columns of ``_verdicts``).
 
     ``prints`` are rows of ``fingerprints``.
     """
-    fresh = _fresh_ids(found.filter(pl.col("file_id").is_null())["path_bytes"], taken=files.select("file_id"))
-    read = ["path_bytes", "size_bytes", "mtime_ns", "inode"]
-    joined = (
-        found.join(fresh, on="path_bytes", how="left", maintain_order="left")
-        .with_columns(pl.coalesce("file_id", "fresh_id"))
-        .join(
-            files.select("file_id", "first_seen_at", pl.exclude("file_id", "first_seen_at").name.prefix("known_")),
-            on="file_id",
-            how="left",
-            maintain_order="left",
+    fresh = _fresh_ids(found["path_bytes"].filter(found["file_id"].is_null()), taken=files.select("file_id"))
+    if fresh.height:
+        found = found.join(fresh, on="path_bytes", how="left", maintain_order="left").with_columns(
+            file_id=pl.coalesce("file_id", "fresh_id")
         )
-        .join(prints.select(*read, "fingerprint"), on=read, how="left", maintain_order="left")
-    )
+    rows = files.select("file_id").with_row_index("known_row")
+    known_row = found.select("file_id").join(rows, on="file_id", how="left", maintain_order="left")["known_row"]
+    facts = pl.exclude("file_id")
+    # A share at a time: beside all listed files there is no place for all columns of the known ones a second time.
+    shares = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, max(1, found.height), _ROWS_AT_ONCE)]
+    verdicts = [
+        _verdicts(found[share], files.select(facts.gather(known_row[share]).name.prefix("known_")), prints, now)
+        for share in shares
+    ]
+    return found.hstack(pl.concat(verdicts, rechunk=True))
+
+
+def _verdicts(found: pl.DataFrame, known: pl.DataFrame, prints: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """What each of the ``found`` files is, beside what was ``known`` of it (``known_...``, row by row).
+
+    The columns of ``files`` that no listing brings, ``is_...``, and the known path and size.
+    """
+    read = ["path_bytes", "size_bytes", "mtime_ns", "inode"]
+    joined = found.hstack(known).join(prints.select(*read, "fingerprint"), on=read, how="left", maintain_order="left")
     is_new = pl.col("known_path_bytes").is_null()
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"known_{name}")) for name in _DISK_FACTS)
     same_content = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"known_{name}")) for name in _CONTENT)
     still_read = pl.when(same_content).then(pl.col("known_seen_fingerprint"))
-    return joined.with_columns(
-        pl.col("first_seen_at").fill_null(now),
+    return joined.select(
+        pl.col("known_first_seen_at").fill_null(now).alias("first_seen_at"),
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("missing_since_at"),
+        "known_path",
+        "known_size_bytes",
+        pl.coalesce("fingerprint", still_read).alias("seen_fingerprint"),
         is_new=is_new,
         is_moved=~is_new & (pl.col("path_bytes") != pl.col("known_path_bytes")),
         is_changed=~is_new
@@ -221,13 +248,10 @@ def _judged(found: pl.DataFrame, files: pl.DataFrame, prints: pl.DataFrame, now:
             | pl.col("mtime_ns").ne_missing(pl.col("known_mtime_ns"))
         ),
         is_returned=~is_new & pl.col("known_missing_since_at").is_not_null(),
-        seen_fingerprint=pl.coalesce("fingerprint", still_read),
-    ).with_columns(
-        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("missing_since_at"),
-        is_written=pl.col("is_new")
+        is_written=is_new
         | differs
-        | pl.col("is_returned")
-        | pl.col("seen_fingerprint").ne_missing(pl.col("known_seen_fingerprint")),
+        | (~is_new & pl.col("known_missing_since_at").is_not_null())
+        | pl.coalesce("fingerprint", still_read).ne_missing(pl.col("known_seen_fingerprint")),
     )
 
 
@@ -239,8 +263,10 @@ def _fresh_ids(paths: pl.Series, *, taken: pl.DataFrame) -> pl.DataFrame:
     found = [pl.DataFrame(schema={"path_bytes": pl.Binary, "fresh_id": pl.String})]
     generation = 0
     while paths.len():
-        file_ids = [ids.file_id(path_bytes, generation=generation) for path_bytes in paths]
-        made = pl.DataFrame({"path_bytes": paths, "fresh_id": file_ids})
+        id_of = partial(ids.file_id, generation=generation)
+        made = paths.to_frame("path_bytes").with_columns(
+            pl.col("path_bytes").map_elements(id_of, return_dtype=pl.String).alias("fresh_id")
+        )
         found.append(made.join(taken, left_on="fresh_id", right_on="file_id", how="anti"))
         paths = made.join(taken, left_on="fresh_id", right_on="file_id", how="semi")["path_bytes"]
         generation += 1

@@ -22,14 +22,14 @@ _PRINT = ["size_bytes", "fingerprint"]
 
 
 def recognised(
-    listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.DataFrame, prints: pl.DataFrame
+    listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.LazyFrame, prints: pl.DataFrame
 ) -> pl.DataFrame:
     """``listed`` with ``file_id`` and ``proof`` (inode, path, fingerprint, content hash); both null for a new file.
 
     Args:
         listed: rows of ``listings``, each path once.
         known: rows of ``files``, and ``may_have_moved``: its place was looked at, and it is not there.
-        known_prints: ``file_id, fingerprint, content_hash`` as they were measured.
+        known_prints: ``file_id, fingerprint, content_hash`` as they were measured; those of few files are read.
         prints: rows of ``fingerprints`` that were read in this run.
     """
     place = _by_place(listed, known)
@@ -40,10 +40,14 @@ def recognised(
         "file_id",
         proof=pl.when(same_content.fill_null(False)).then(pl.lit("content hash")).otherwise(pl.lit("fingerprint")),
     )
-    return listed.join(pl.concat([place.found, certain]), on="path_bytes", how="left", maintain_order="left")
+    paths, found = listed.select("path_bytes"), pl.concat([place.found, certain])
+    told = paths.join(found, on="path_bytes", how="left", maintain_order="left")
+    if told.height == listed.height:  # beside the columns there are, not a copy of all of them
+        return listed.hstack(told.drop("path_bytes"))
+    return listed.join(told, on="path_bytes", how="left", maintain_order="left")
 
 
-def to_fingerprint(listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.DataFrame) -> pl.DataFrame:
+def to_fingerprint(listed: pl.DataFrame, known: pl.DataFrame, *, known_prints: pl.LazyFrame) -> pl.DataFrame:
     """The listed files that must be read to be recognised, in path order, with ``is_whole``.
 
     New ones with the size of a file that is gone, and those that lie where they lay, as large and as old, but under
@@ -70,7 +74,11 @@ def elsewhere(listed: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     Where such a file's own place was not listed, one look there tells whether it was moved from there.
     """
     same = ["device", *_INODE]
-    there = known.filter(pl.col("inode") > 0).join(listed.select(*same).unique(), on=same, how="semi")
+    if not known.height:  # as a rule; else all that was listed would be looked through
+        return known
+    one_of_these = pl.col("inode").is_in(known["inode"].implode())
+    seen = listed.lazy().filter(one_of_these).select(same).unique().collect()
+    there = known.filter(pl.col("inode") > 0).join(seen, on=same, how="semi")
     return there.join(listed.select("path_bytes"), on="path_bytes", how="anti", maintain_order="left")
 
 
@@ -87,8 +95,13 @@ class _ByPlace(NamedTuple):
 
 def _by_place(listed: pl.DataFrame, known: pl.DataFrame) -> _ByPlace:
     """What needs no reading."""
-    place = ["path_bytes", "inode"]
-    unmoved = listed.select(place).join(known.select(*place, "file_id"), on=place).select("path_bytes", "file_id")
+    # Joined by one column: by several a copy of all their values is made first.
+    unmoved = (
+        listed.select("path_bytes", "inode")
+        .join(known.select("path_bytes", "file_id", known_inode="inode"), on="path_bytes")
+        .filter(pl.col("inode") == pl.col("known_inode"))
+        .select("path_bytes", "file_id")
+    )
     new, gone = _rest(listed, known, unmoved)
     moved = _paired(new.filter(pl.col("inode") > 0), gone.filter("may_have_moved"), by=_INODE)
     new, gone = _rest(new, gone, moved)
@@ -106,6 +119,8 @@ def _by_place(listed: pl.DataFrame, known: pl.DataFrame) -> _ByPlace:
 
 
 def _rest(new: pl.DataFrame, gone: pl.DataFrame, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if not found.height:  # a join would copy all of them
+        return new, gone
     return (
         new.join(found, on="path_bytes", how="anti", maintain_order="left"),
         gone.join(found, on="file_id", how="anti", maintain_order="left"),
@@ -119,6 +134,8 @@ def _paired(new: pl.DataFrame, gone: pl.DataFrame, *, by: list[str]) -> pl.DataF
     the order of their paths, so that a renamed folder keeps each file's own id.
     """
     paired = []
+    if not (new.height and gone.height):  # the first run, or one after which nothing is gone
+        new, gone = new.clear(), gone.clear()
     new = _named(new.select(*by, "device", "path_bytes", "^content_hash$"), "path_bytes")
     gone = _named(gone.select(*by, "device", "file_id", "^known_content_hash$", known_path="path_bytes"), "known_path")
     for further in (["device", "name"], ["name"], ["device"], []):
@@ -140,12 +157,13 @@ def _numbered(frame: pl.DataFrame, keys: list[str], order: str) -> pl.DataFrame:
 
 
 def _with_prints(new: pl.DataFrame, prints: pl.DataFrame) -> pl.DataFrame:
-    """``new`` with fingerprint and content hash, where what was read is still what was listed."""
+    """Those of ``new``, with fingerprint and content hash, of which what was read is still what was listed."""
     read = ["path_bytes", "size_bytes", "mtime_ns"]
-    return new.join(prints.select(*read, "fingerprint", "content_hash"), on=read, how="left")
+    return new.join(prints.select(*read, "fingerprint", "content_hash"), on=read)
 
 
-def _with_known_prints(known: pl.DataFrame, known_prints: pl.DataFrame) -> pl.DataFrame:
+def _with_known_prints(known: pl.DataFrame, known_prints: pl.LazyFrame) -> pl.DataFrame:
+    of_these = known_prints.filter(pl.col("file_id").is_in(known["file_id"].implode())).collect()
     return known.join(
-        known_prints.select("file_id", "fingerprint", known_content_hash="content_hash"), on="file_id", how="left"
+        of_these.select("file_id", "fingerprint", known_content_hash="content_hash"), on="file_id", how="left"
     ).with_columns(is_hashed=pl.col("known_content_hash").is_not_null())

@@ -28,8 +28,8 @@ class Known:
 
     files: pl.DataFrame
     roots: pl.DataFrame
-    prints: pl.DataFrame
-    """``file_id, fingerprint, content_hash`` as they were measured."""
+    prints: pl.LazyFrame
+    """``file_id, fingerprint, content_hash`` as they were measured; not read before it is known of which files."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def surveyed(disk: Disk, known: Known, confirmed: Collection[bytes]) -> Survey:
     Args:
         confirmed: folders of which a person has said that what is not there is gone.
     """
-    listed = disk.listings.unique("path_bytes", keep="first", maintain_order=True).sort("path_bytes")
+    listed = disk.listings.sort("path_bytes", maintain_order=True)
+    listed = listed.filter(pl.col("path_bytes").ne_missing(pl.col("path_bytes").shift(1)))
     errors = dict(disk.listing_errors.select("path_bytes", "reason").iter_rows())
     looks = _looks(disk, known, listed, errors)
     return Survey(listed, errors, looks, _with_may_have_moved(known.files, looks, errors, confirmed))

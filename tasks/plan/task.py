@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,9 +40,13 @@ from tasks.staging import (
     StagePlan,
     cut,
     latest_matches,
+    of_files,
+    overlaid,
     present_identities,
     read_known,
     read_staged,
+    scan_known,
+    scan_staged,
     write_staged,
 )
 from tasks.step import step
@@ -107,14 +112,22 @@ def plan_files(
     """Compare what is there with what was known; write rows of ``files`` and the batches of what needs work."""
     folder = Path(staging)
     survey, known = _look(folder, folders, confirmed)
-    prints = read_staged(Fingerprints, staging=folder, stage="fingerprint")
+    prints = read_staged(Fingerprints, staging=folder, stage="fingerprint").unique(
+        "path_bytes", keep="last", maintain_order=True
+    )
     decisions = files.decide_files(
         survey, known, prints=prints, run_id=run_id, removal=removal, confirmed=_meant(confirmed), now=now
     )
-    measured = read_known(Probes, staging=folder)
+    present_columns = ["file_id", "path_bytes", "missing_since_at"]
+    present = (
+        files.present_files(known.files.select(present_columns), decisions.rows.select(present_columns))
+        .filter(below_any([from_parameter(walked) for _, walked in folders]))
+        .select("file_id")
+    )
+    del survey, known  # the largest by far; what is left to do needs none of it
     to_probe = files.files_to_probe(
         decisions.listed,
-        measured,
+        scan_known(Probes, staging=folder),
         engine_versions=engine_versions if probe.remeasure == "other_engine" else None,
         unreadable_too=probe.remeasure == "unreadable",
     )
@@ -126,16 +139,13 @@ def plan_files(
         engine_versions=engine_versions or None,
     )
     to_probe = to_probe.filter(~pl.col("file_id").is_in(taken_over.file_ids.implode()))
-    present = files.present_files(known.files, decisions.rows).filter(
-        below_any([from_parameter(walked) for _, walked in folders])
-    )
     write_staged(
         {
             Files: decisions.rows,
             Roots: decisions.roots,
             FileEvents: decisions.events,
             Purges: decisions.purges,
-            PresentFiles: present.select("file_id"),
+            PresentFiles: present,
             **taken_over.rows,
         },
         staging=folder,
@@ -143,12 +153,12 @@ def plan_files(
     )
     to_identify = files.with_roots(
         files.files_to_identify(
-            decisions.listed, read_known(Identities, staging=folder), parser_version=parser_version
+            decisions.listed, scan_known(Identities, staging=folder), parser_version=parser_version
         ),
         [from_parameter(root) for root, _ in folders],
     )
     to_hash = (
-        files.files_to_hash(decisions.listed, read_known(ContentHashes, staging=folder))
+        files.files_to_hash(decisions.listed, scan_known(ContentHashes, staging=folder))
         if probe.full_hash
         else decisions.listed.clear()
     )
@@ -188,12 +198,15 @@ def plan_matches(
     """Group the files by what their names say, and cut the titles with no match into batches."""
     folder = Path(staging)
     # Only what the names say: a second execution of this step must not start from what the first one has mended.
-    read = present_identities(folder, stage="identify")
-    kept = titles.kept_readings(read, read_known(Identities, staging=folder), latest_matches(folder))
-    with_kept = _laid_over(read, kept)
+    read = present_identities(folder, stage="identify", columns=titles.READING)
+    kept = _kept_readings(read, folder)
+    with_kept = overlaid(read, kept.select(titles.READING))
+    del read
     extras = titles.extras_of_shows(with_kept)
-    write_staged({Identities: _laid_over(kept, extras)}, staging=folder, stage=PLAN_MATCHES)
-    named = titles.named_titles(_laid_over(with_kept, extras))
+    write_staged({Identities: _mended(kept, extras, folder)}, staging=folder, stage=PLAN_MATCHES)
+    naming = overlaid(with_kept, extras)
+    del with_kept
+    named = titles.named_titles(naming)
     to_match = titles.titles_to_match(
         named,
         read_known(Matches, staging=folder),
@@ -213,10 +226,9 @@ def plan_scrape(
 ) -> StagePlan:
     """Cut the matched titles that were never scraped, or too long ago, into batches."""
     folder = Path(staging)
-    wanted = titles.matched_titles(titles.named_titles(present_identities(folder)), latest_matches(folder))
-    to_scrape = titles.older_than(
-        wanted, read_known(Titles, staging=folder), key="title_id", now=now, max_age_days=scrape.max_age_days
-    )
+    wanted = _matched_titles(folder)
+    scraped = scan_known(Titles, staging=folder).select("title_id", "scraped_at").collect()
+    to_scrape = titles.older_than(wanted, scraped, key="title_id", now=now, max_age_days=scrape.max_age_days)
     return StagePlan(wanted.height, _cut(to_scrape, "scrape", folder, "title_id", settings))
 
 
@@ -230,10 +242,11 @@ def plan_collections(
 ) -> StagePlan:
     """Cut the distinct collections of the library's movies that must be asked for into batches."""
     folder = Path(staging)
-    of_files = titles.matched_titles(titles.named_titles(present_identities(folder)), latest_matches(folder))
-    known = pl.concat([read_known(Titles, staging=folder), read_staged(Titles, staging=folder, stage="scrape")])
+    matched_titles = _matched_titles(folder)
+    belonging = [scan_known(Titles, staging=folder), scan_staged(Titles, staging=folder, stage="scrape")]
+    known = pl.concat([rows.select("title_id", "collection_id").collect() for rows in belonging])
     wanted = titles.collections_of(
-        known.unique("title_id", keep="last", maintain_order=True).join(of_files, on="title_id", how="semi")
+        known.unique("title_id", keep="last", maintain_order=True).join(matched_titles, on="title_id", how="semi")
     )
     to_scrape = titles.older_than(
         wanted, read_known(Collections, staging=folder), key="collection_id", now=now, max_age_days=scrape.max_age_days
@@ -241,28 +254,85 @@ def plan_collections(
     return StagePlan(wanted.height, _cut(to_scrape, "collections", folder, "collection_id", settings))
 
 
-def _laid_over(identities: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat([identities, newer]).unique("file_id", keep="last", maintain_order=True)
+def _matched_titles(folder: Path) -> pl.DataFrame:
+    """The distinct titles that the files of the run are."""
+    keys = titles.named_keys(present_identities(folder, columns=("file_id", "title_kind", "title_key")))
+    return titles.matched_titles(keys, latest_matches(folder))
+
+
+def _kept_readings(read: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Rows of ``identities`` for files that keep what their earlier name said.
+
+    All columns are read only of the files whose key is not the known one.
+
+    Args:
+        read: as the names are read now, without the path.
+    """
+    known = scan_known(Identities, staging=folder)
+    staged = scan_staged(Identities, staging=folder, stage="identify")
+    keys = read.select("file_id", "title_key").join(staged.select("file_id").collect(), on="file_id", how="semi")
+    reads_anew = pl.col("title_key").ne_missing(pl.col("known_key"))
+    other = (
+        known.select("file_id", known_key="title_key")
+        .join(keys.lazy(), on="file_id", build_side="force_right")
+        .filter(reads_anew)
+        .select("file_id")
+        .collect(engine="streaming")["file_id"]
+    )
+    now = of_files(other, staged).unique("file_id", keep="last", maintain_order=True)
+    return titles.kept_readings(now, of_files(other, known), latest_matches(folder))
+
+
+def _mended(kept: pl.DataFrame, extras: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """All columns of the readings that are ``kept`` and, over these, of the ``extras``."""
+    as_read = overlaid(
+        of_files(extras["file_id"], scan_known(Identities, staging=folder)),
+        of_files(extras["file_id"], scan_staged(Identities, staging=folder, stage="identify")).unique(
+            "file_id", keep="last", maintain_order=True
+        ),
+    )
+    whole = extras.join(
+        overlaid(as_read, kept.join(extras, on="file_id", how="semi")).drop(titles.READING[1:]),
+        on="file_id",
+        maintain_order="left",
+    )
+    return overlaid(kept, whole.select(kept.columns))
 
 
 def _look(folder: Path, folders: Folders, confirmed: Confirmed) -> tuple[Survey, Known]:
     """What this run saw, and what was known when it began."""
     disk = Disk(
         scopes=[Scope(from_parameter(root), from_parameter(walked)) for root, walked in folders],
-        listings=read_staged(Listings, staging=folder, stage="discover"),
+        # Sorted at once, so that they are not held unsorted, too, while the known files are read.
+        listings=_with_one_path(scan_staged(Listings, staging=folder, stage="discover")).sort(
+            "path_bytes", maintain_order=True
+        ),
         listing_errors=read_staged(ListingErrors, staging=folder, stage="discover"),
         root_listings=read_staged(RootListings, staging=folder, stage="discover"),
     )
-    hashes = read_known(ContentHashes, staging=folder).select("file_id", "content_hash")
-    prints = read_known(Probes, staging=folder).select("file_id", "fingerprint")
+    hashes = scan_known(ContentHashes, staging=folder).select("file_id", "content_hash")
+    prints = scan_known(Probes, staging=folder).select("file_id", "fingerprint")
     known = Known(
-        files=read_known(Files, staging=folder),
+        files=_with_one_path(scan_known(Files, staging=folder)),
         roots=read_known(Roots, staging=folder),
         prints=prints.join(hashes, on="file_id", how="left"),
     )
     survey = surveyed(disk, known, _meant(confirmed))
     unseen = survey.candidates.filter(~pl.col("may_have_moved"))
     return survey.with_absent(absent_files(survey.listed, unseen)), known
+
+
+def _with_one_path(rows: pl.LazyFrame) -> pl.DataFrame:
+    """The ``rows``, whose ``path`` lies in the memory of ``path_bytes`` where it is the same text: almost everywhere.
+
+    Of a million files the paths are a large part of all that is known. Where a single path is no UTF-8 they are held
+    twice: Polars takes all bytes for text or none.
+    """
+    differs = pl.col("path").cast(pl.Binary) != pl.col("path_bytes")
+    read = rows.with_columns(path=pl.when(differs).then("path")).collect(engine="streaming")
+    with suppress(pl.exceptions.ComputeError):  # there are paths that are no UTF-8
+        return read.with_columns(path=pl.coalesce("path", pl.col("path_bytes").cast(pl.String)))
+    return rows.collect()
 
 
 def _meant(confirmed: Confirmed) -> dict[bytes, int]:

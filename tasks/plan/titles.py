@@ -15,7 +15,13 @@ MATCH_ITEM = {
     "imdb_id": pl.String,
     "tvdb_id": pl.Int64,
 }
+READING = (
+    "file_id", "kind", "title", "year", "tmdb_id", "imdb_id", "tvdb_id", "title_kind", "title_key",
+)  # fmt: skip
+"""Columns of ``identities`` that say which title a file is, without the path."""
 SCRAPE_ITEM = {"title_id": pl.String, "kind": pl.String, "provider_id": pl.String}
+_ROWS_AT_ONCE = 100_000
+"""Files whose names are brought together at once."""
 
 
 def named_titles(identities: pl.DataFrame) -> pl.DataFrame:
@@ -24,9 +30,16 @@ def named_titles(identities: pl.DataFrame) -> pl.DataFrame:
     Files that share a key may spell the title differently; the commonest spelling is taken, the first in order of the
     alphabet where two are as common, so that the same library always asks the same question.
     """
+    rows = identities.lazy().filter(_names_a_title())
+    # The keys in shares: to sort and to group takes several times the memory of what is sorted.
+    share_count = 1 + identities.height // _ROWS_AT_ONCE
+    shares = [rows.filter(pl.col("title_key").hash() % share_count == n) for n in range(share_count)]
+    return pl.concat([_named(share) for share in shares]).sort("title_key")
+
+
+def _named(identities: pl.LazyFrame) -> pl.DataFrame:
     return (
-        identities.filter(pl.col("title_key").is_not_null() & pl.col("title_kind").is_not_null())
-        .sort("title_key", "title")
+        identities.sort("title_key", "title")
         .group_by("title_key", maintain_order=True)
         .agg(
             pl.col("title_kind").first().alias("kind"),
@@ -38,7 +51,17 @@ def named_titles(identities: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(pl.col("title").fill_null(""))
         .select([pl.col(name).cast(dtype) for name, dtype in MATCH_ITEM.items()])
+        .collect()
     )
+
+
+def named_keys(identities: pl.DataFrame) -> pl.DataFrame:
+    """The title keys of :func:`named_titles`, in any order; of ``identities`` two columns do."""
+    return identities.filter(_names_a_title()).select(pl.col("title_key").unique())
+
+
+def _names_a_title() -> pl.Expr:
+    return pl.col("title_key").is_not_null() & pl.col("title_kind").is_not_null()
 
 
 def extras_of_shows(identities: pl.DataFrame) -> pl.DataFrame:
@@ -48,11 +71,15 @@ def extras_of_shows(identities: pl.DataFrame) -> pl.DataFrame:
     year has files too, nothing is changed.
     """
     name = [pl.col("title").str.to_lowercase(), pl.col("year")]
-    movies = identities.filter(pl.col("kind") == "movie").select("title_key").unique()
+    rows = identities.lazy()  # so that of a million rows no more is copied than is asked for
+    movies = rows.filter(pl.col("kind") == "movie").select("title_key").unique().collect()
     shows = (
-        identities.filter((pl.col("kind") == "episode") & pl.col("title_key").is_not_null())
-        .select(*name, show_key="title_key")
+        rows.filter((pl.col("kind") == "episode") & pl.col("title_key").is_not_null())
+        .select("title", "year", show_key="title_key")
         .unique(["title", "year"], keep="first", maintain_order=True)
+        .with_columns(name)
+        .unique(["title", "year"], keep="first", maintain_order=True)
+        .collect()
     )
     extras = identities.filter((pl.col("kind") == "extra") & (pl.col("title_kind") == "movie"))
     return (

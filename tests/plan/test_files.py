@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tasks.core.settings import RemovalSettings
+from tasks.plan import files
 from tasks.plan.files import (
     decide_files,
     files_to_hash,
@@ -72,7 +73,7 @@ def decide(
     before = Known(
         files=Files.frame(known_files),
         roots=Roots.frame(roots),
-        prints=pl.DataFrame(prints, schema={"file_id": pl.String, "fingerprint": pl.String, "content_hash": pl.String}),
+        prints=pl.LazyFrame(prints, schema={"file_id": pl.String, "fingerprint": pl.String, "content_hash": pl.String}),
     )
     disk = Disk(
         scopes=[Scope(root.encode(), folder.encode()) for root, folder in scopes],
@@ -156,6 +157,36 @@ class TestDecideFiles:
         decisions = decide([listing("/v/a.mkv")], [known("/v/a.mkv"), known("/v2/b.mkv"), known("/w/c.mkv")])
 
         assert [] == vanished(decisions)
+
+    @pytest.mark.parametrize("rows_at_once", [1, 2, 3, 100])
+    def test_a_file_is_judged_the_same_in_whatever_share_it_is(self, monkeypatch, rows_at_once):
+        """
+        A large library is compared a share at a time: one file each that stayed, was moved, changed, came back or is
+        new, whichever of them are looked at together.
+        """
+        monkeypatch.setattr(files, "_ROWS_AT_ONCE", rows_at_once)
+        listings = [
+            listing("/v/a same.mkv"),
+            listing("/v/b moved.mkv", inode=50),
+            listing("/v/c changed.mkv", size_bytes=11),
+            listing("/v/d back.mkv"),
+            listing("/v/e new.mkv"),
+        ]
+        before = [known("/v/d back.mkv", missing_since_at=THEN), known("/v/old place.mkv", inode=50)]
+        before += [known("/v/c changed.mkv"), known("/v/a same.mkv")]
+
+        decisions = decide(listings, before)
+
+        kept = ["id of /v/a same.mkv", "id of /v/old place.mkv", "id of /v/c changed.mkv", "id of /v/d back.mkv"]
+        assert kept == decisions.listed["file_id"].to_list()[:4]
+        assert [THEN, THEN, THEN, THEN, NOW] == decisions.listed["first_seen_at"].to_list()
+        assert [path["path"] for path in listings[1:]] == decisions.rows["path"].to_list()
+        assert [
+            ("returned", "/v/d back.mkv", None, "path"),
+            ("moved", "/v/b moved.mkv", "/v/old place.mkv", "inode"),
+            ("replaced", "/v/c changed.mkv", None, "path"),
+        ] == events(decisions)
+        assert (1, 1) == (decisions.new_count, decisions.changed_count)
 
 
 class TestVanished:
@@ -503,7 +534,7 @@ class TestMoved:
         decisions = decide([listing(f"/v/new/{n}.mkv", inode=n + 1) for n in range(10_000)], library)
 
         measured = Probes.frame(a_probe(row["file_id"], inode=row["inode"]) for row in library)
-        assert 0 == files_to_probe(decisions.listed, measured).height
+        assert 0 == files_to_probe(decisions.listed, measured.lazy()).height
         assert ("good", 10_000, 0) == tuple(
             decisions.run_roots[0][k] for k in ("state", "moved_count", "held_back_count")
         )
@@ -530,7 +561,7 @@ class TestFilesToProbe:
         """
         Size, mtime and inode decide; one that could not be read is tried again also after a chmod, which moves ctime.
         """
-        assert again == bool(files_to_probe(self.present, Probes.frame([a_probe(**measured)])).height)
+        assert again == bool(files_to_probe(self.present, Probes.frame([a_probe(**measured)]).lazy()).height)
 
     def test_one_new_file_in_a_hundred_thousand_is_one_measurement(self):
         """
@@ -542,7 +573,7 @@ class TestFilesToProbe:
 
         decisions = decide([*there, listing("/v/new.mkv", inode=100_001)], library)
 
-        assert ["/v/new.mkv"] == files_to_probe(decisions.listed, measured)["path"].to_list()
+        assert ["/v/new.mkv"] == files_to_probe(decisions.listed, measured.lazy())["path"].to_list()
         assert 1 == decisions.rows.height
 
     def test_a_file_that_was_recognised_by_its_fingerprint_is_not_measured_again(self):
@@ -551,15 +582,17 @@ class TestFilesToProbe:
         """
         seen = self.present.with_columns(seen_fingerprint=pl.lit("f1"), inode=pl.lit(77, dtype=pl.UInt64))
 
-        assert 0 == files_to_probe(seen, Probes.frame([a_probe(fingerprint="f1")])).height
-        assert 1 == files_to_probe(seen, Probes.frame([a_probe(fingerprint="f2")])).height
+        assert 0 == files_to_probe(seen, Probes.frame([a_probe(fingerprint="f1")]).lazy()).height
+        assert 1 == files_to_probe(seen, Probes.frame([a_probe(fingerprint="f2")]).lazy()).height
 
     @pytest.mark.parametrize(("versions", "again"), [(None, False), (["1"], False), (["2"], True)])
     def test_the_policy_may_ask_for_the_version_of_the_engine(self, versions, again):
         """
         A measurement by another version is made anew only where the settings say so.
         """
-        assert again == bool(files_to_probe(self.present, Probes.frame([a_probe()]), engine_versions=versions).height)
+        assert again == bool(
+            files_to_probe(self.present, Probes.frame([a_probe()]).lazy(), engine_versions=versions).height
+        )
 
     @pytest.mark.parametrize(("status", "again"), [("ok", False), ("unreadable", True)])
     def test_what_could_not_be_read_is_tried_again_when_asked(self, status, again):
@@ -568,13 +601,13 @@ class TestFilesToProbe:
         """
         measured = Probes.frame([a_probe(status=status)])
 
-        assert again == bool(files_to_probe(self.present, measured, unreadable_too=True).height)
+        assert again == bool(files_to_probe(self.present, measured.lazy(), unreadable_too=True).height)
 
     def test_a_file_without_a_measurement_is_measured(self):
         """
         What was never measured is work.
         """
-        assert 1 == files_to_probe(self.present, Probes.frame()).height
+        assert 1 == files_to_probe(self.present, Probes.frame().lazy()).height
 
 
 def test_whole_files_are_hashed_disk_by_disk():
@@ -585,7 +618,7 @@ def test_whole_files_are_hashed_disk_by_disk():
     hashed = {"file_id": listed.filter(path="/v/c.mkv")["file_id"][0], "content_hash": "h", "hashed_at": THEN}
     facts = {"size_bytes": 10, "mtime_ns": 1, "inode": number_of("/v/c.mkv")}
 
-    wanted = files_to_hash(listed, ContentHashes.frame([hashed | facts]))
+    wanted = files_to_hash(listed, ContentHashes.frame([hashed | facts]).lazy())
 
     assert ["/v/b.mkv", "/v/a.mkv"] == wanted["path"].to_list()
 
@@ -605,7 +638,7 @@ class TestFilesToIdentify:
         """
         present = decide([listing()], [known()]).listed
 
-        found = files_to_identify(present, Identities.frame([an_identity(**facts)]), parser_version="2")
+        found = files_to_identify(present, Identities.frame([an_identity(**facts)]).lazy(), parser_version="2")
 
         assert again == bool(found.height)
 

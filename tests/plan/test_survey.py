@@ -20,7 +20,7 @@ def survey(listings, known_files, *, roots=(), scopes=(b"/v",), errors=(), confi
         root_listings=RootListings.frame([root_listing(scope.decode()) for scope in scopes]),
     )
     files = Files.frame(known_files)
-    prints = files.select("file_id", fingerprint="seen_fingerprint", content_hash="seen_fingerprint")
+    prints = files.lazy().select("file_id", fingerprint="seen_fingerprint", content_hash="seen_fingerprint")
     return surveyed(disk, Known(files, Roots.frame(roots), prints), confirmed)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tasks.plan import titles
 from tasks.plan.titles import (
     collections_of,
     extras_of_shows,
@@ -50,6 +51,20 @@ def test_files_that_name_the_same_title_are_asked_once():
     (question,) = named(*rows).to_dicts()
 
     assert ("Glass Harbour", 2001, "tt0012345") == (question["title"], question["year"], question["imdb_id"])
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 100])
+def test_titles_are_the_same_in_whatever_shares_they_are_named(monkeypatch, rows_at_once):
+    """
+    The names of a large library are brought together a share of the titles at a time: five titles of two files each
+    come out once each, in the order of their keys.
+    """
+    monkeypatch.setattr(titles, "_ROWS_AT_ONCE", rows_at_once)
+    rows = [an_identity(f"{copy}{key}", f"Film {key}", title_key=f"k{key}") for copy in "ab" for key in (3, 1, 5, 2, 4)]
+
+    found = named(*rows)
+
+    assert [(f"k{key}", f"Film {key}") for key in (1, 2, 3, 4, 5)] == found.select("title_key", "title").rows()
 
 
 def test_equally_common_spellings_ask_the_same_question_in_any_order():
