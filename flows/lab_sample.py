@@ -6,6 +6,7 @@ sums of their scopes and stages; not the timings and records of each run, which 
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ BENCHMARKS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("d0", (BASELINE, OPTIMIZED, *(f"{ALL_BUT}{one.name}" for one in SWITCHES if "D0" in one.documents)), 5),
     ("d0", (OPTIMIZED, f"{ALL_BUT}thumbnails"), 5),
     ("d2", (), 5),
-    ("d2-answers", (), 1),
+    ("d2-answers", (), 5),
     ("d3", (), 1),
     ("d3-calls", (), 5),
     ("d3-assumed", (), 5),
@@ -72,15 +73,18 @@ def keep(benchmark: Path, target: Path) -> Path:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """``python -m flows.lab_sample [FOLDER [BENCHMARK...]]``: with benchmarks these are kept, and none is run."""
-    target = Path(arguments[0]) if arguments else SAMPLE
-    if arguments[1:]:
-        for benchmark in arguments[1:]:
-            keep(Path(benchmark), target)
+    """Make the sample anew, or keep benchmarks in it that were run before."""
+    parser = argparse.ArgumentParser(prog="python -m flows.lab_sample", description=main.__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE, help="the sample (default: data/sample)")
+    parser.add_argument("benchmarks", nargs="*", type=Path, help="keep these; none is run then, and none removed")
+    chosen = parser.parse_args(arguments)
+    if chosen.benchmarks:
+        for benchmark in chosen.benchmarks:
+            keep(benchmark, chosen.folder)
     else:
-        make_sample(target)
-    size_bytes = sum(path.stat().st_size for path in lab_folder(target).rglob("*") if path.is_file())
-    say(f"{lab_folder(target)}: {size_bytes / 1024:.0f} KiB")
+        make_sample(chosen.folder)
+    size_bytes = sum(path.stat().st_size for path in lab_folder(chosen.folder).rglob("*") if path.is_file())
+    say(f"{lab_folder(chosen.folder)}: {size_bytes / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

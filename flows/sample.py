@@ -7,6 +7,7 @@ notebook asks for are left out.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -194,8 +195,10 @@ def _name(started_at: datetime) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """``python -m flows.sample [FOLDER]``."""
-    target = Path(arguments[0]) if arguments else SAMPLE
+    """Make the library that the notebooks show before there is one."""
+    parser = argparse.ArgumentParser(prog="python -m flows.sample", description=main.__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE, help="where to (default: data/sample/library)")
+    target = parser.parse_args(arguments).folder
     make_sample(target)
     size_bytes = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     say(f"{target}: {size_bytes / 1024:.0f} KiB")
