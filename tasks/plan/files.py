@@ -27,6 +27,7 @@ from tasks.plan.recognise import recognised
 from tasks.plan.survey import Known, Survey
 from tasks.schema.files import Files, Roots
 from tasks.schema.runs import FileEvents
+from tasks.staging import gathered
 
 _DISK_FACTS = ("path", "size_bytes", "mtime_ns", "ctime_ns", "inode", "device", "root", "extension")
 """Columns of ``files`` that a listing brings; a difference in any of them is a row to write."""
@@ -182,9 +183,8 @@ def _without(present: pl.DataFrame, done: pl.LazyFrame, is_done: pl.Expr) -> pl.
         done.join(present.lazy().select("file_id", *needed), on="file_id", build_side="force_right")
         .filter(is_done)
         .select("file_id")
-        .collect(engine="streaming")
     )
-    return present.join(file_ids, on="file_id", how="anti", maintain_order="left")
+    return present.join(gathered(file_ids, source=done), on="file_id", how="anti", maintain_order="left")
 
 
 def with_roots(items: pl.DataFrame, roots: Iterable[bytes]) -> pl.DataFrame:

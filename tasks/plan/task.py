@@ -39,6 +39,7 @@ from tasks.staging import (
     Results,
     StagePlan,
     cut,
+    gathered,
     latest_matches,
     of_files,
     overlaid,
@@ -272,19 +273,23 @@ def _kept_readings(read: pl.DataFrame, folder: Path) -> pl.DataFrame:
     staged = scan_staged(Identities, staging=folder, stage="identify")
     keys = read.select("file_id", "title_key").join(staged.select("file_id").collect(), on="file_id", how="semi")
     reads_anew = pl.col("title_key").ne_missing(pl.col("known_key"))
-    other = (
+    changed = (
         known.select("file_id", known_key="title_key")
         .join(keys.lazy(), on="file_id", build_side="force_right")
         .filter(reads_anew)
         .select("file_id")
-        .collect(engine="streaming")["file_id"]
     )
+    other = gathered(changed, source=known)["file_id"]
+    if not other.len():
+        return Identities.frame()
     now = of_files(other, staged).unique("file_id", keep="last", maintain_order=True)
     return titles.kept_readings(now, of_files(other, known), latest_matches(folder))
 
 
 def _mended(kept: pl.DataFrame, extras: pl.DataFrame, folder: Path) -> pl.DataFrame:
     """All columns of the readings that are ``kept`` and, over these, of the ``extras``."""
+    if not extras.height:
+        return kept
     as_read = overlaid(
         of_files(extras["file_id"], scan_known(Identities, staging=folder)),
         of_files(extras["file_id"], scan_staged(Identities, staging=folder, stage="identify")).unique(
@@ -329,7 +334,7 @@ def _with_one_path(rows: pl.LazyFrame) -> pl.DataFrame:
     twice: Polars takes all bytes for text or none.
     """
     differs = pl.col("path").cast(pl.Binary) != pl.col("path_bytes")
-    read = rows.with_columns(path=pl.when(differs).then("path")).collect(engine="streaming")
+    read = gathered(rows.with_columns(path=pl.when(differs).then("path")), source=rows)
     with suppress(pl.exceptions.ComputeError):  # there are paths that are no UTF-8
         return read.with_columns(path=pl.coalesce("path", pl.col("path_bytes").cast(pl.String)))
     return rows.collect()

@@ -70,6 +70,9 @@ def extras_of_shows(identities: pl.DataFrame) -> pl.DataFrame:
     ``Show (2017)/Featurettes/x.mkv`` alone cannot tell; the episodes beside it can. Where a movie of the same name and
     year has files too, nothing is changed.
     """
+    extras = identities.filter((pl.col("kind") == "extra") & (pl.col("title_kind") == "movie"))
+    if not extras.height:
+        return extras
     name = [pl.col("title").str.to_lowercase(), pl.col("year")]
     rows = identities.lazy()  # so that of a million rows no more is copied than is asked for
     movies = rows.filter(pl.col("kind") == "movie").select("title_key").unique().collect()
@@ -81,7 +84,6 @@ def extras_of_shows(identities: pl.DataFrame) -> pl.DataFrame:
         .unique(["title", "year"], keep="first", maintain_order=True)
         .collect()
     )
-    extras = identities.filter((pl.col("kind") == "extra") & (pl.col("title_kind") == "movie"))
     return (
         extras.join(movies, on="title_key", how="anti")
         .join(shows, left_on=name, right_on=["title", "year"], how="inner", nulls_equal=True)
