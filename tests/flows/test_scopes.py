@@ -144,7 +144,7 @@ def test_the_log_of_the_run_says_what_its_time_went_to(of_run, refreshed, prefec
     query = f"SELECT name, count(*) FROM '{files}' WHERE kind = 'duration' GROUP BY name ORDER BY sum(value) DESC, name"
     assert None is log["task_run_id"]
     assert duckdb.sql(query).fetchall() == [counted(line) for line in lines]
-    assert ("refresh.run", 1) == counted(lines[0])
+    assert ("refresh.run", 1) in [counted(line) for line in lines]
     assert more.endswith(f"reelhouse timings {record['run_id']}")
 
 
