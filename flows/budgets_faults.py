@@ -200,7 +200,7 @@ def verdict(records: Sequence[Mapping[str, Any]], *, set_aside_count: int = 0, t
 def _ended_and_items(record: Mapping[str, Any]) -> tuple[int, int]:
     """How many items of a run need no other one, and how many it had."""
     stages = record["run_stages"]
-    ended = sum(stage[f"{outcome}_count"] for stage in stages for outcome in OUTCOMES if outcome in ENDED)
+    ended = sum(stage[f"{outcome}_count"] for stage in stages for outcome in ENDED)
     return ended, sum(stage["total_count"] for stage in stages)
 
 

@@ -34,8 +34,6 @@ from tasks.schema.titles import Matches
 ITEMS_SUFFIX = ".items.parquet"
 _LABELS = ("path", "title", "source_path")
 """Columns that name an item for people, where a batch has one."""
-_ROWS_HELD = 100_000
-"""So many rows are read as a whole: 30 MB of ``identities``."""
 
 
 @dataclass(frozen=True)
@@ -383,13 +381,7 @@ def present_identities(staging: Path, *, stage: str = "*", columns: Sequence[str
         known = known.join(read.lazy().select("file_id"), on="file_id", how="anti", maintain_order="left")
     present = scan_staged(PresentFiles, staging=staging, stage="plan")
     identities = pl.concat([known, read.lazy()]).join(present, on="file_id", how="semi", maintain_order="left")
-    return gathered(identities, source=present)
-
-
-def gathered(rows: pl.LazyFrame, *, source: pl.LazyFrame) -> pl.DataFrame:
-    """``rows``, which are made of those of ``source``: of many these pass by, and are not held in memory."""
-    count = source.select(pl.len()).collect().item()
-    return rows.collect(engine="streaming" if count > _ROWS_HELD else "in-memory")
+    return identities.collect(engine="streaming")  # all that is known passes by, and is not held
 
 
 def of_files(file_ids: pl.Series, rows: pl.LazyFrame) -> pl.DataFrame:

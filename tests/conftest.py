@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tasks.core import stopwatch
 from tasks.http import loop
 from tasks.standin.library import make_toy_library
 from tasks.standin.server import StandInOptions
@@ -51,6 +52,15 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         assert 0 == libc.capset(header, before)
+
+
+@pytest.fixture
+def records() -> Iterator[list[stopwatch.Record]]:
+    """What is measured while the test runs, in the order in which it ended."""
+    kept: list[stopwatch.Record] = []
+    before = stopwatch.listen(kept.append)
+    yield kept
+    stopwatch.listen(before)
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from tasks.plan.recognise import recognised
 from tasks.plan.survey import Known, Survey
 from tasks.schema.files import Files, Roots
 from tasks.schema.runs import FileEvents
-from tasks.staging import gathered
 
 _DISK_FACTS = ("path", "size_bytes", "mtime_ns", "ctime_ns", "inode", "device", "root", "extension")
 """Columns of ``files`` that a listing brings; a difference in any of them is a row to write."""
@@ -183,8 +182,9 @@ def _without(present: pl.DataFrame, done: pl.LazyFrame, is_done: pl.Expr) -> pl.
         done.join(present.lazy().select("file_id", *needed), on="file_id", build_side="force_right")
         .filter(is_done)
         .select("file_id")
+        .collect(engine="streaming")
     )
-    return present.join(gathered(file_ids, source=done), on="file_id", how="anti", maintain_order="left")
+    return present.join(file_ids, on="file_id", how="anti", maintain_order="left")
 
 
 def with_roots(items: pl.DataFrame, roots: Iterable[bytes]) -> pl.DataFrame:
@@ -233,12 +233,14 @@ def _verdicts(found: pl.DataFrame, known: pl.DataFrame, prints: pl.DataFrame, no
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"known_{name}")) for name in _DISK_FACTS)
     same_content = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"known_{name}")) for name in _CONTENT)
     still_read = pl.when(same_content).then(pl.col("known_seen_fingerprint"))
+    seen_fingerprint = pl.coalesce("fingerprint", still_read)
+    is_returned = ~is_new & pl.col("known_missing_since_at").is_not_null()
     return joined.select(
         pl.col("known_first_seen_at").fill_null(now).alias("first_seen_at"),
         pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("missing_since_at"),
         "known_path",
         "known_size_bytes",
-        pl.coalesce("fingerprint", still_read).alias("seen_fingerprint"),
+        seen_fingerprint.alias("seen_fingerprint"),
         is_new=is_new,
         is_moved=~is_new & (pl.col("path_bytes") != pl.col("known_path_bytes")),
         is_changed=~is_new
@@ -247,11 +249,8 @@ def _verdicts(found: pl.DataFrame, known: pl.DataFrame, prints: pl.DataFrame, no
             pl.col("size_bytes").ne_missing(pl.col("known_size_bytes"))
             | pl.col("mtime_ns").ne_missing(pl.col("known_mtime_ns"))
         ),
-        is_returned=~is_new & pl.col("known_missing_since_at").is_not_null(),
-        is_written=is_new
-        | differs
-        | (~is_new & pl.col("known_missing_since_at").is_not_null())
-        | pl.coalesce("fingerprint", still_read).ne_missing(pl.col("known_seen_fingerprint")),
+        is_returned=is_returned,
+        is_written=is_new | differs | is_returned | seen_fingerprint.ne_missing(pl.col("known_seen_fingerprint")),
     )
 
 

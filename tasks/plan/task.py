@@ -39,7 +39,6 @@ from tasks.staging import (
     Results,
     StagePlan,
     cut,
-    gathered,
     latest_matches,
     of_files,
     overlaid,
@@ -279,7 +278,7 @@ def _kept_readings(read: pl.DataFrame, folder: Path) -> pl.DataFrame:
         .filter(reads_anew)
         .select("file_id")
     )
-    other = gathered(changed, source=known)["file_id"]
+    other = changed.collect(engine="streaming")["file_id"]
     if not other.len():
         return Identities.frame()
     now = of_files(other, staged).unique("file_id", keep="last", maintain_order=True)
@@ -334,7 +333,7 @@ def _with_one_path(rows: pl.LazyFrame) -> pl.DataFrame:
     twice: Polars takes all bytes for text or none.
     """
     differs = pl.col("path").cast(pl.Binary) != pl.col("path_bytes")
-    read = gathered(rows.with_columns(path=pl.when(differs).then("path")), source=rows)
+    read = rows.with_columns(path=pl.when(differs).then("path")).collect(engine="streaming")
     with suppress(pl.exceptions.ComputeError):  # there are paths that are no UTF-8
         return read.with_columns(path=pl.coalesce("path", pl.col("path_bytes").cast(pl.String)))
     return rows.collect()

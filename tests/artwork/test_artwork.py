@@ -13,7 +13,6 @@ from tasks.artwork.select import select
 from tasks.artwork.task import fetch_artwork
 from tasks.core.errors import BatchIncomplete
 from tasks.core.settings import ArtworkSettings, ScrapeSettings
-from tasks.core.stopwatch import listen
 from tasks.http import loop
 from tasks.schema.runs import Outcomes
 from tasks.schema.titles import Artwork, ArtworkCandidates, ArtworkWanted
@@ -202,17 +201,12 @@ def test_what_is_no_picture_is_set_aside(tmp_path):
     } == causes
 
 
-def test_download_check_and_write_are_measured_apart(tmp_path):
+def test_download_check_and_write_are_measured_apart(tmp_path, records):
     """
     Three scopes a picture, none inside another; the request lies inside the download and in no other scope.
     """
-    records = []
-    listen(records.append)
-    try:
-        with serving(a=a_jpeg()) as server:
-            fetched(tmp_path, server.url, a_place(1))
-    finally:
-        listen(None)
+    with serving(a=a_jpeg()) as server:
+        fetched(tmp_path, server.url, a_place(1))
 
     by_name = {r.name: r for r in records}
     parts = [by_name[f"artwork.{part}"] for part in ("download", "verify", "write")]
@@ -221,17 +215,12 @@ def test_download_check_and_write_are_measured_apart(tmp_path):
     assert by_name["artwork.write"].started_ns >= by_name["http.request"].started_ns
 
 
-def test_one_at_a_time_is_one_after_the_other(tmp_path):
+def test_one_at_a_time_is_one_after_the_other(tmp_path, records):
     """
     With one connection each picture is downloaded, checked and written before the next one is asked for.
     """
-    records = []
-    listen(records.append)
-    try:
-        with serving(**{f"p{n}": a_jpeg((8, 8 + n)) for n in range(6)}) as server:
-            fetched(tmp_path, server.url, *(a_place(n, f"/p{n}.jpg") for n in range(6)), connections=1)
-    finally:
-        listen(None)
+    with serving(**{f"p{n}": a_jpeg((8, 8 + n)) for n in range(6)}) as server:
+        fetched(tmp_path, server.url, *(a_place(n, f"/p{n}.jpg") for n in range(6)), connections=1)
 
     assert 1 == server.most_at_once
     parts = ["artwork.download", "artwork.verify", "artwork.write"]
@@ -252,12 +241,12 @@ def test_a_client_per_request_is_a_connection_per_picture(tmp_path):
     assert [1, 6] == connections
 
 
-def test_small_pictures_first_are_bytes_fetched_twice(tmp_path):
+def test_small_pictures_first_are_bytes_fetched_twice(tmp_path, records):
     """
     Of a film each picture is fetched small and then in its size: twice the requests, the same rows and files, and the
     timings say how many bytes were for which.
     """
-    places, found, records = [], {}, []
+    places, found = [], {}
     with StandIn() as server:
         for kind, path in (("poster", "poster1"), ("backdrop", "backdrop1"), ("logo", "logo1-en")):
             extension = "png" if kind == "logo" else "jpg"
@@ -265,11 +254,10 @@ def test_small_pictures_first_are_bytes_fetched_twice(tmp_path):
         for first in (False, True):
             folder = tmp_path / str(first)
             server.clear()
-            listen(records.append if first else None)
+            records.clear()
             batch = a_batch(folder, ArtworkWanted.frame(places))
             settings = settings_for(size="original", thumbnails_first=first, connections=1)
             result = fetch_artwork.fn(batch, settings, server.image_url, str(folder / "data"))
-            listen(None)
             rows = read_staged(Artwork, staging=folder).drop("fetched_at").sort("artwork_id")
             found[first] = rows, result, server.requests()
 

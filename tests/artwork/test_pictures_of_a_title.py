@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tasks.core.stopwatch import listen
 from tasks.schema.titles import Artwork, ArtworkWanted
 from tests.artwork.test_plan import SHOW, a_poster, a_still, kept_row, library, planned, wanted_row
 
 __all__ = ["library"]
-
-
-@pytest.fixture
-def records():
-    """What is measured."""
-    found = []
-    before = listen(found.append)
-    yield found
-    listen(before)
 
 
 def counts(records):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tasks.core.stopwatch import _current, listen
+from tasks.core.stopwatch import _current
 from tasks.http import loop
 from tests.artwork.test_artwork import a_jpeg, a_place, fetched, serving
 from tests.http.loopback import Loopback, Say
@@ -20,11 +20,11 @@ OF_REQUESTS, OF_DECODING = ("httpx", "httpcore"), ("PIL",)
 
 @contextmanager
 def calls_watched():
-    """Records of all scopes, and of each package the scopes in which something of it was called, in any thread.
+    """Of each package the scopes in which something of it was called, in any thread.
 
     The interpreter tells of every call: nothing of ours or theirs is replaced.
     """
-    records, within = [], defaultdict(set)
+    within = defaultdict(set)
 
     def watch(frame, event, _argument):
         package = frame.f_globals.get("__name__", "").partition(".")[0]
@@ -33,24 +33,22 @@ def calls_watched():
 
     loop.close()  # the thread that asks hosts begins anew, and is watched
     before = sys.getprofile()
-    listen(records.append)
     threading.setprofile(watch)
     sys.setprofile(watch)
     try:
-        yield records, within
+        yield within
     finally:
         sys.setprofile(before)
         threading.setprofile(None)
-        listen(None)
 
 
-def test_what_is_written_was_fetched_and_checked_before(tmp_path):
+def test_what_is_written_was_fetched_and_checked_before(tmp_path, records):
     """
     Six pictures: six requests, each in a download. Nothing that sends or decodes is called while one is written; what
     is written are all the bytes that came.
     """
     pictures = {f"p{n}": a_jpeg((8, 8 + n)) for n in range(6)}
-    with serving(**pictures) as server, calls_watched() as (records, within):
+    with serving(**pictures) as server, calls_watched() as within:
         fetched(tmp_path, server.url, *(a_place(n, f"/p{n}.jpg") for n in range(6)))
 
     named = {record.span_id: record.name for record in records}
@@ -67,22 +65,18 @@ def test_what_is_written_was_fetched_and_checked_before(tmp_path):
     assert sum(map(len, pictures.values())) == sum(record.attributes["bytes"] for record in writes)
 
 
-def test_what_ended_early_is_fetched_again_after_all_others_and_timed_apart(tmp_path):
+def test_what_ended_early_is_fetched_again_after_all_others_and_timed_apart(tmp_path, records):
     """
     The first of three pictures is cut: it is asked for once more when the other two are there, and its second download
     is told as such.
     """
-    picture, records = a_jpeg((300, 300)), []
+    picture = a_jpeg((300, 300))
 
     def script(_, number):
         return Say(200, picture[: len(picture) // 2] if number == 0 else picture, {})
 
-    listen(records.append)
-    try:
-        with Loopback(script) as server:
-            result = fetched(tmp_path, server.url, *(a_place(n, f"/{n}.jpg") for n in range(3)), connections=1)
-    finally:
-        listen(None)
+    with Loopback(script) as server:
+        result = fetched(tmp_path, server.url, *(a_place(n, f"/{n}.jpg") for n in range(3)), connections=1)
 
     again = [record.attributes["attempt"] for record in records if record.name == "artwork.download"]
     assert (3, ["0", "1", "2", "0"]) == (result.done_count, [heard.path[-5] for heard in server.heard])

@@ -14,14 +14,6 @@ from tasks.core import stopwatch
 from tasks.core.stopwatch import Record, record_duration, record_value, span, timed
 
 
-@pytest.fixture
-def records():
-    kept: list[Record] = []
-    before = stopwatch.listen(kept.append)
-    yield kept
-    stopwatch.listen(before)
-
-
 def by_name(records: list[Record]) -> dict[str, Record]:
     return {record.name: record for record in records}
 

@@ -161,13 +161,15 @@ def a_house(
 
 
 def lean(folder: Path) -> dict[str, str]:
-    """Variables that keep one module of the notebook's tools out of a process, as where only the program is installed.
+    """Variables that keep modules of the tools out of a process, as where only the program is installed.
 
-    Prefect imports it through jsonschema, if it is there, and it takes 1.5 s each time.
+    Prefect imports one of the notebook's through jsonschema, if it is there, and it takes 1.5 s each time; pandera
+    imports Hypothesis of the tests, which takes a fifth of a second.
     """
     modules = folder / "lean"
     modules.mkdir(exist_ok=True)
-    (modules / "rfc3987_syntax.py").write_text("raise ImportError\n", encoding="utf-8")
+    for name in ("rfc3987_syntax", "hypothesis"):
+        (modules / f"{name}.py").write_text("raise ImportError\n", encoding="utf-8")
     return {"PYTHONPATH": str(modules)}
 
 

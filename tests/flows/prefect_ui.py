@@ -15,6 +15,8 @@ from playwright.sync_api import Locator, Page, Route, sync_playwright
 PATIENCE_MS = 60_000
 """How long a page is waited for; on a busy machine the first one takes ten seconds."""
 SIZE = {"width": 1200, "height": 900}
+WITHOUT_GRAPHS = [] if "PICTURES" in os.environ else ["--disable-gpu", "--disable-software-rasterizer"]
+"""The graph of a run is drawn with WebGL, without a graphics card a quarter of all work; no test looks at it."""
 
 
 def chromium() -> str | None:
@@ -101,7 +103,7 @@ class PrefectUi:
 def a_browser(url: str) -> Iterator[PrefectUi]:
     """A Chromium that reaches nothing but ``url``."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", *WITHOUT_GRAPHS])
         page = browser.new_context(viewport=SIZE).new_page()  # type: ignore[arg-type]
         page.set_default_timeout(PATIENCE_MS)
         ui = PrefectUi(page, url)

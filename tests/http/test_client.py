@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.core.errors import AnswerInvalid, AnswerRefused, KeyRefused, ProviderUnavailable, SettingsRefused
-from tasks.core.stopwatch import listen, span
+from tasks.core.stopwatch import span
 from tasks.http import client, loop
 from tasks.http.client import Policy, Usage
 from tests.http.loopback import Loopback, Say
@@ -264,17 +264,12 @@ def test_we_say_who_we_are_and_take_gzip():
     assert "gzip" == server.heard[0].headers["Accept-Encoding"]
 
 
-def test_every_try_is_a_span_and_waiting_is_another():
+def test_every_try_is_a_span_and_waiting_is_another(records):
     """
     A request that is tried three times has three spans with their number and status, below the caller's span.
     """
-    records = []
-    listen(records.append)
-    try:
-        with Loopback(lambda _, n: Say(503) if n < 2 else Say()) as server, span("caller") as caller:
-            ask(f"{server.url}/x?language=en")
-    finally:
-        listen(None)
+    with Loopback(lambda _, n: Say(503) if n < 2 else Say()) as server, span("caller") as caller:
+        ask(f"{server.url}/x?language=en")
 
     requests = [r for r in records if r.name == "http.request"]
     assert [(1, 503, "127.0.0.1"), (2, 503, "127.0.0.1"), (3, 200, "127.0.0.1")] == [
@@ -285,22 +280,17 @@ def test_every_try_is_a_span_and_waiting_is_another():
 
 
 @pytest.mark.parametrize("said", [Say(), Say(500), Say(401), Say(403), Say(drop=True)], ids=str)
-def test_the_token_stands_nowhere(said):
+def test_the_token_stands_nowhere(said, records):
     """
     Neither errors nor spans hold the token, nor a password that stands in the address.
     """
     seen = []
-    records = []
-    listen(records.append)
-    try:
-        with Loopback(lambda *_: said) as server:
-            address = server.url.replace("//", "//me:pass-word@")
-            try:
-                seen.append(repr(ask(f"{address}/x", headers={"Authorization": f"Bearer {TOKEN}"}, attempts=1)))
-            except Exception as error:
-                seen += [repr(error), str(error), repr(vars(error)), repr(error.__cause__)]
-    finally:
-        listen(None)
+    with Loopback(lambda *_: said) as server:
+        address = server.url.replace("//", "//me:pass-word@")
+        try:
+            seen.append(repr(ask(f"{address}/x", headers={"Authorization": f"Bearer {TOKEN}"}, attempts=1)))
+        except Exception as error:
+            seen += [repr(error), str(error), repr(vars(error)), repr(error.__cause__)]
 
     text = "".join([*seen, *(repr(r) for r in records)])
     assert TOKEN not in text

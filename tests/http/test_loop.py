@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tasks.core import stopwatch
 from tasks.core.stopwatch import Record, span
 from tasks.http import loop
 
 
-@pytest.fixture
-def records() -> Iterator[list[Record]]:
+@pytest.fixture(autouse=True)
+def _no_thread_of_before() -> None:
     loop.close()
-    kept: list[Record] = []
-    before = stopwatch.listen(kept.append)
-    yield kept
-    stopwatch.listen(before)
 
 
 def cpu_of(records: list[Record]) -> list[Record]:

@@ -1,52 +1,15 @@
-"""Slots of one host: evenly spaced, none lost, none saved up. On a clock that moves only while everybody sleeps."""
+"""Slots of one host: evenly spaced, none lost, none saved up."""
 
 from __future__ import annotations
-
-import heapq
-from collections.abc import Coroutine, Generator, Sequence
-from itertools import count
-from typing import Any
 
 import pytest
 
 from tasks.http import pacer
 from tasks.http.pacer import FIRST_PAUSE_S, Pacer
+from tests.http.virtual_clock import Clock, most_within
 
 RATE_HZ = 40.0
 GAP_S = 1 / RATE_HZ
-
-
-class Clock:
-    """Stands for ``time`` and ``asyncio`` in the pacer: whoever sleeps wakes when all before have woken."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.late_s = 0.0
-        """How much later than asked everybody wakes: the machine is busy otherwise."""
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    class Sleep:
-        def __init__(self, until_s: float) -> None:
-            self.until_s = until_s
-
-        def __await__(self) -> Generator[float, None, None]:
-            yield self.until_s
-
-    def sleep(self, seconds: float) -> Sleep:
-        return self.Sleep(self.now_s + seconds + self.late_s)
-
-    def run(self, *work: Coroutine[Any, Any, None]) -> None:
-        order = count()
-        waiting = [(self.now_s, next(order), one) for one in work]
-        while waiting:
-            at_s, _, one = heapq.heappop(waiting)
-            self.now_s = max(self.now_s, at_s)
-            try:
-                heapq.heappush(waiting, (one.send(None), next(order), one))
-            except StopIteration:
-                continue
 
 
 @pytest.fixture
@@ -57,18 +20,13 @@ def clock(monkeypatch):
     return clock
 
 
-def most_within(sent_s: Sequence[float], length_s: float) -> int:
-    """Most requests within any time of this length."""
-    return max(sum(start <= moment < start + length_s - 1e-9 for moment in sent_s) for start in sent_s)
-
-
 @pytest.mark.parametrize("late_s", [0.0, 0.1])
 def test_all_slots_are_used_also_where_everybody_wakes_late(clock, late_s):
     """
     150 at 40 a second are sent within 149 / 40 s of the first; who wakes late does not make the next ones later.
     """
     slots, sent_s = Pacer(RATE_HZ), []
-    clock.late_s = late_s
+    clock.late_s = lambda: late_s
 
     async def send():
         await slots.turn()

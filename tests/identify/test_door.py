@@ -7,7 +7,6 @@ import pytest
 
 from tasks.core.progress import progress
 from tasks.core.settings import IdentifySettings
-from tasks.core.stopwatch import listen
 from tasks.identify.task import identify
 from tasks.schema.files import Identities
 from tasks.schema.runs import Outcomes
@@ -59,17 +58,13 @@ def test_a_batch_run_again_does_nothing_twice(batch, tmp_path):
     assert 3 == read_staged(Identities, staging=tmp_path).height
 
 
-def test_a_batch_is_timed_once_and_counted(batch):
+def test_a_batch_is_timed_once_and_counted(batch, records):
     """
     One span for the batch, one value for its files, and the stage advances by as many.
     """
     progress.reset()
-    records = []
-    listen(records.append)
-    try:
-        identify.fn(batch, IdentifySettings())
-    finally:
-        listen(None)
+
+    identify.fn(batch, IdentifySettings())
 
     assert 1 == sum(r.name == "identify.batch" for r in records)
     assert [3] == [r.value for r in records if r.name == "identify.files"]

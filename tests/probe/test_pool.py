@@ -252,20 +252,15 @@ def test_the_memory_of_the_workers_is_known():
     assert (None, facts[2]["peak_memory_bytes"], None) == (before, peak_bytes, peak_worker_memory_bytes())
 
 
-def test_the_cpu_time_of_the_workers_is_recorded(a_pool):
+def test_the_cpu_time_of_the_workers_is_recorded(a_pool, records):
     """
     Once for all files of a call, below the scope of the caller: at least the 0.3 s that a file takes, and for the first
     call the start of the worker besides. A call without files has none.
     """
     pool = a_pool()
-    records: list[stopwatch.Record] = []
-    before = stopwatch.listen(records.append)
-    try:
-        with stopwatch.span("probe.step") as step:
-            for names in (["spin0.3", "a"], ["spin0.3"], []):
-                facts = facts_of(pool, names)
-    finally:
-        stopwatch.listen(before)
+    with stopwatch.span("probe.step") as step:
+        for names in (["spin0.3", "a"], ["spin0.3"], []):
+            facts = facts_of(pool, names)
 
     first, second = [r for r in records if r.name == "resources.cpu"]
     assert [("value", {"unit": "s", "whose": "workers"}, step.span_id)] * 2 == [
@@ -275,18 +270,14 @@ def test_the_cpu_time_of_the_workers_is_recorded(a_pool):
     assert [] == facts
 
 
-def test_cpu_time_of_programs_counts(a_pool):
+def test_cpu_time_of_programs_counts(a_pool, records):
     """
     A worker that lets a program do the work has taken what the program took.
     """
-    records: list[stopwatch.Record] = []
     pool = a_pool()
     facts_of(pool, ["a"])
-    before = stopwatch.listen(records.append)
-    try:
-        facts_of(pool, ["burn0.3"])
-    finally:
-        stopwatch.listen(before)
+    records.clear()
+    facts_of(pool, ["burn0.3"])
 
     assert 0.3 <= next(r.value for r in records if r.name == "resources.cpu")
 

@@ -191,16 +191,11 @@ def test_a_kill_loses_little(clips, tmp_path, monkeypatch):
     assert 12 == read_staged(Probes, staging=tmp_path / "staging").height
 
 
-def test_every_file_is_timed_where_it_was_measured(a_folder, tmp_path):
+def test_every_file_is_timed_where_it_was_measured(a_folder, tmp_path, records):
     """
     The time of a file is that of the worker, with its size and what became of it.
     """
-    records: list[stopwatch.Record] = []
-    before = stopwatch.listen(records.append)
-    try:
-        probe.fn(a_batch(tmp_path, a_folder["rich.mkv"], a_folder["empty.mkv"]), SETTINGS)
-    finally:
-        stopwatch.listen(before)
+    probe.fn(a_batch(tmp_path, a_folder["rich.mkv"], a_folder["empty.mkv"]), SETTINGS)
 
     files = {Path(r.item or "").name: r for r in records if r.name == "probe.file"}
     assert {"rich.mkv", "empty.mkv"} == set(files)
@@ -220,18 +215,13 @@ def test_every_file_is_timed_where_it_was_measured(a_folder, tmp_path):
         (3, {"rich.mkv": 3, "hdr10.mkv": 4, "text.mkv": 1, "empty.mkv": 0}),
     ],
 )
-def test_calls_of_ffprobe_are_counted(a_folder, tmp_path, calls, expected):
+def test_calls_of_ffprobe_are_counted(a_folder, tmp_path, calls, expected, records):
     """
     Per file and for the batch: one or three, and one for a frame; one for what is refused, none for an empty file. The
     batch's result has them for the record and the report of the run.
     """
     settings = ProbeSettings(workers=1, engine="ffprobe", ffprobe_calls=calls)
-    records: list[stopwatch.Record] = []
-    before = stopwatch.listen(records.append)
-    try:
-        result = probe.fn(a_batch(tmp_path, *(a_folder[name] for name in expected)), settings)
-    finally:
-        stopwatch.listen(before)
+    result = probe.fn(a_batch(tmp_path, *(a_folder[name] for name in expected)), settings)
 
     assert {"ffprobe_calls": sum(expected.values())} == result.counters
     found = {Path(r.item or "").name: r.attributes["calls"] for r in records if r.name == "probe.file"}
@@ -263,18 +253,13 @@ def test_how_a_file_was_measured_changes_nothing_in_what_is_known_of_it(toy_libr
         assert_frame_equal(other, third)
 
 
-def test_the_memory_of_the_workers_is_recorded(a_folder, tmp_path):
+def test_the_memory_of_the_workers_is_recorded(a_folder, tmp_path, records):
     """
     Each batch leaves the largest that a worker has had, in bytes; the run can ask for the largest of all.
     """
     close_pool()
-    records: list[stopwatch.Record] = []
-    before = stopwatch.listen(records.append)
-    try:
-        for number, name in enumerate(("rich.mkv", "hdr10.mkv")):
-            probe.fn(a_batch(tmp_path / str(number), a_folder[name]), SETTINGS)
-    finally:
-        stopwatch.listen(before)
+    for number, name in enumerate(("rich.mkv", "hdr10.mkv")):
+        probe.fn(a_batch(tmp_path / str(number), a_folder[name]), SETTINGS)
 
     found = [r for r in records if r.name == "probe.worker_memory"]
     assert [("value", {"unit": "byte"})] * 2 == [(r.kind, r.attributes) for r in found]

@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from tasks.core.errors import BatchIncomplete
-from tasks.core.stopwatch import listen
 from tasks.schema import tables
 from tasks.schema.runs import Costs
 from tasks.schema.titles import Responses
@@ -133,17 +132,12 @@ def test_a_rerun_without_answers_asks_for_what_failed(tmp_path, server):
     assert (11, 0) == (server.requests().api_count, sum(f"/{FIRST_FILM_ID}" in a for a in server.requests().addresses))
 
 
-def test_one_at_a_time_is_one_after_the_other(tmp_path, server):
+def test_one_at_a_time_is_one_after_the_other(tmp_path, server, records):
     """
     With one connection no title is asked for before the one before it is read: ten times request, then reading.
     """
-    records = []
-    listen(records.append)
-    try:
-        ids = range(FIRST_FILM_ID, FIRST_FILM_ID + 10)
-        scrape_titles.fn(a_batch(tmp_path, *ids), settings_for(server, connections=1), str(tmp_path / "data"))
-    finally:
-        listen(None)
+    ids = range(FIRST_FILM_ID, FIRST_FILM_ID + 10)
+    scrape_titles.fn(a_batch(tmp_path, *ids), settings_for(server, connections=1), str(tmp_path / "data"))
 
     assert 1 == server.requests().max_concurrent
     steps = [record.name for record in records if record.name in ("http.request", "scrape.parse")]

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from tasks.core.errors import BatchIncomplete
-from tasks.core.stopwatch import listen
 from tasks.schema.timings import Timings
 from tasks.schema.titles import Episodes, Responses
 from tasks.scrape.task import scrape_collections, scrape_titles
@@ -27,14 +26,6 @@ pytestmark = pytest.mark.usefixtures("standin_token")
 def server():
     with StandIn(StandInOptions(film_count=20, show_count=10)) as running:
         yield running
-
-
-@pytest.fixture
-def records():
-    kept = []
-    before = listen(kept.append)
-    yield kept
-    listen(before)
 
 
 def named(records, name):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,14 +19,6 @@ from tasks.timings.resources import sampling
 from tasks.timings.store import read_timings, recording
 
 MIB = 1024**2
-
-
-@pytest.fixture
-def records() -> Iterator[list[Record]]:
-    kept: list[Record] = []
-    before = stopwatch.listen(kept.append)
-    yield kept
-    stopwatch.listen(before)
 
 
 def whose(records: list[Record], name: str) -> dict[str, list[Record]]:

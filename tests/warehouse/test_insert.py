@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -82,15 +81,6 @@ class Place:
                 ).fetchall()
                 for t in schema.warehouse_tables()
             }
-
-
-@pytest.fixture
-def records() -> Iterator[list[stopwatch.Record]]:
-    """What is measured while the test runs."""
-    found: list[stopwatch.Record] = []
-    before = stopwatch.listen(found.append)
-    yield found
-    stopwatch.listen(before)
 
 
 def recorded(records: list[stopwatch.Record], name: str) -> dict[str | None, float]:

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from tasks import schema
-from tasks.core import stopwatch
 from tasks.core.settings import WarehouseSettings
 from tasks.schema.probes import Probes
 from tasks.schema.runs import OUTCOMES
@@ -64,15 +63,6 @@ class Place:
 @pytest.fixture
 def place(tmp_path, request):
     return Place(tmp_path / ODD, getattr(request, "param", "tables"))
-
-
-@pytest.fixture
-def records():
-    """What is measured while the test runs."""
-    found = []
-    stopwatch.listen(found.append)
-    yield found
-    stopwatch.listen(None)
 
 
 def test_the_first_load_makes_the_warehouse(place):
