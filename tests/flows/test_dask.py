@@ -74,10 +74,18 @@ class Survived:
     requests_again: RequestLog
 
 
-def asks(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether a process has a connection to ``port``."""
-    connections = psutil.Process(process.pid).net_connections(kind="tcp")
-    return any(c.raddr and c.raddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in connections)
+def connections(process: subprocess.Popen[bytes], port: int) -> int:
+    """How many a process has to ``port``."""
+    found = psutil.Process(process.pid).net_connections(kind="tcp")
+    return sum(bool(c.raddr) and c.raddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in found)
+
+
+def waiting(cluster: Cluster, service: StandIn, port: int) -> list[subprocess.Popen[bytes]]:
+    """The workers that wait for answers, once every question that is on its way has come to the service."""
+    counts = [connections(worker, port) for worker in cluster.workers]
+    if sum(counts) != service.requests().connections:
+        return []
+    return [worker for worker, count in zip(cluster.workers, counts, strict=True) if count]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +99,7 @@ def survived(tmp_path_factory, prefect, toy_library) -> Iterator[Survived]:
             house = House(house.data, {**house.variables, "REELHOUSE_FLOW__DASK_SCHEDULER": cluster.address})
             process = house.start("refresh", toy_library, "--json")
             try:
-                asking = until(lambda: [worker for worker in cluster.workers if asks(worker, port)], within_s=300)
+                asking = until(lambda: waiting(cluster, service, port), within_s=300)
                 assert asking
                 killed = asking[0]
                 killed.send_signal(signal.SIGKILL)
