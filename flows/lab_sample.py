@@ -1,6 +1,6 @@
 """Make the sample of benchmarks that a notebook shows before there is one: ``python -m flows.lab_sample``.
 
-The benchmarks are real and made by the lab, six hours of them. Kept are their manifests, their runs and the
+The benchmarks are real and made by the lab, five hours of them. Kept are their manifests, their runs and the
 sums of their scopes and stages; not the timings and records of each run, which no comparison asks for.
 """
 

@@ -272,13 +272,13 @@ def _kept_readings(read: pl.DataFrame, folder: Path) -> pl.DataFrame:
     staged = scan_staged(Identities, staging=folder, stage="identify")
     keys = read.select("file_id", "title_key").join(staged.select("file_id").collect(), on="file_id", how="semi")
     reads_anew = pl.col("title_key").ne_missing(pl.col("known_key"))
-    changed = (
+    other = (
         known.select("file_id", known_key="title_key")
         .join(keys.lazy(), on="file_id", build_side="force_right")
         .filter(reads_anew)
         .select("file_id")
+        .collect(engine="streaming")["file_id"]
     )
-    other = changed.collect(engine="streaming")["file_id"]
     if not other.len():
         return Identities.frame()
     now = of_files(other, staged).unique("file_id", keep="last", maintain_order=True)

@@ -166,13 +166,13 @@ def test_a_process_that_is_killed_holds_nobody_up(tmp_path):
         (killed, other), began_s = askers(server.url, tmp_path, 2)
         while not any(h.path == "/0" for h in list(server.heard)):
             time.sleep(0.01)
+        time.sleep(0.5)
         killed.send_signal(signal.SIGKILL)
-        assert -signal.SIGKILL == killed.wait()
         killed_at_s = time.monotonic()
         statuses = ended([killed, other])
 
     assert [-signal.SIGKILL, 0] == statuses
-    assert {"/1"} == {h.path for h in server.heard if h.at_s > killed_at_s + 0.1}
+    assert 0.5 * RATE_HZ <= sum(h.path == "/1" and h.at_s > killed_at_s for h in server.heard)
     assert [] == too_early(server.heard, began_s)
 
 
